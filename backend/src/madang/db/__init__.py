@@ -1,0 +1,1 @@
+"""The database: connections, transactions and migrations. Knows no feature's tables."""

@@ -1,0 +1,164 @@
+"""Connections and units of work on MariaDB or SQLite."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from madang.errors import ConfigurationError, DatabaseUnavailableError
+
+CONNECT_SECONDS = 5
+SQLITE_BUSY_SECONDS = 30
+POOL_WAIT_SECONDS = 5
+
+_UNAVAILABLE_MARIADB = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055})
+"""Too many connections, shutdown, lock wait, deadlock, killed, refused, gone, lost."""
+
+
+class Database:
+    """One database: `read()` for questions, `write()` for a unit of work.
+
+    Reads run in autocommit mode on connections of their own, so that a question costs one round
+    trip. A unit of work commits when its block ends and rolls back when it raises. Driver errors
+    that mean "not available now" become DatabaseUnavailableError at this edge; a unit of work that
+    meets one has stored nothing.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url = parse_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # Writers queue here in turn: SQLite's own busy wait polls, and polling starves somebody.
+        self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
+        options: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": POOL_WAIT_SECONDS,
+            "connect_args": _connect_args(self.is_sqlite),
+        }
+        level = "SERIALIZABLE" if self.is_sqlite else "READ COMMITTED"
+        self.writes: Engine = create_engine(self.url, isolation_level=level, **options)
+        self.reads: Engine = create_engine(
+            self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+        )
+        if self.is_sqlite:
+            for engine in (self.writes, self.reads):
+                event.listen(engine, "connect", _configure_sqlite)
+            event.listen(self.writes, "begin", _begin_immediate)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for questions.
+
+        Raises:
+            DatabaseUnavailableError: no connection could be had, or it broke.
+        """
+        with _translated(), self.reads.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A unit of work: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            DatabaseUnavailableError: no connection could be had, it broke, or a lock was not given.
+        """
+        with _translated(), self._one_writer, self.writes.begin() as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Ask the smallest question.
+
+        Raises:
+            DatabaseUnavailableError: there was no answer.
+        """
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self.reads.dispose()
+        self.writes.dispose()
+
+
+def parse_url(url: str) -> URL:
+    """Read a database address; `mariadb://` and `mysql://` mean the bundled driver.
+
+    Raises:
+        ConfigurationError: it is no address, or names a database that is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("MADANG_DATABASE_URL is not a database address") from None
+    backend = parsed.get_backend_name()
+    if backend in {"mysql", "mariadb"}:
+        name = "mariadb+pymysql" if "+" not in parsed.drivername else parsed.drivername
+        return parsed.set(drivername=name).update_query_dict({"charset": "utf8mb4"})
+    if backend == "sqlite":
+        return parsed
+    raise ConfigurationError(
+        f"MADANG_DATABASE_URL: {backend} is not supported, use mariadb:// or sqlite:///"
+    )
+
+
+def _connect_args(is_sqlite: bool) -> dict[str, Any]:
+    if is_sqlite:
+        return {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": 60,
+        "write_timeout": 60,
+        "init_command": "SET SESSION time_zone='+00:00', "
+        "sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+    }
+
+
+def _configure_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        raise TypeError("the sqlite3 driver is expected")
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16384",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError("All database connections are busy") from error
+    except DBAPIError as error:
+        if _means_unavailable(error):
+            raise DatabaseUnavailableError from error
+        raise
+
+
+def _means_unavailable(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError) and type(error.orig).__name__ != "InterfaceError":
+        return False
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return any(
+            word in str(error.orig)
+            for word in ("locked", "disk is full", "disk I/O", "unable to open", "readonly")
+        )
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return number in _UNAVAILABLE_MARIADB or number == 0

@@ -1,0 +1,1 @@
+"""HTTP without features: the application's frame, its guards, problem details and paging."""

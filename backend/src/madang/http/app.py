@@ -1,0 +1,95 @@
+"""The Flask application's frame. Features arrive as blueprints; it knows none of them."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, request
+from flask.globals import request_ctx
+from flask.json.provider import DefaultJSONProvider
+from uuid_utils import uuid7
+from werkzeug.exceptions import UnsupportedMediaType
+
+from madang.http.guard import Authenticate, register_guard
+from madang.http.openapi import docs_blueprint, route_template
+from madang.http.problem import register_problem_handlers
+
+LARGEST_BODY = 64 * 1024
+ENDPOINT_ENVIRON_KEY = "madang.endpoint"
+"""Where the WSGI environment carries the route template, for the call log."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _JsonProvider(DefaultJSONProvider):
+    ensure_ascii = False
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Parse; a body nested too deep is malformed, not a fault of ours."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+
+
+class _Application(Flask):
+    json_provider_class = _JsonProvider
+
+
+def create_app(
+    blueprints: Iterable[Blueprint], authenticate: Authenticate, public_url: str | None = None
+) -> Flask:
+    """Put the features' blueprints behind the guard, with problem details and OpenAPI.
+
+    Args:
+        blueprints: what the features offer, with `/api` in their prefixes.
+        authenticate: finds the caller of a request, or None.
+        public_url: the origin that browsers use; None means the request's Host.
+    """
+    app = _Application("madang", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.before_request(_begin)
+    register_problem_handlers(app)
+    register_guard(app, authenticate, public_url)
+    for blueprint in (*blueprints, docs_blueprint()):
+        app.register_blueprint(blueprint)
+    app.after_request(_finish)
+    return app
+
+
+def _begin() -> None:
+    offered = request.headers.get("X-Request-Id", "")
+    g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
+    if request.content_length and not request.is_json:
+        raise UnsupportedMediaType("Send application/json")
+
+
+def _finish(response: Response) -> Response:
+    endpoint = _matched_template(response)
+    if endpoint is not None:
+        request.environ[ENDPOINT_ENVIRON_KEY] = endpoint
+    headers = response.headers
+    headers["X-Request-Id"] = g.get("request_id", "")
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("Referrer-Policy", "same-origin")
+    return response
+
+
+def _matched_template(response: Response) -> str | None:
+    """`/api/messages/{message_id}`; a path that exists for other methods has its template too."""
+    rule = request.url_rule
+    adapter = request_ctx.url_adapter
+    if rule is None and adapter and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        for method in adapter.allowed_methods():
+            rule, _ = adapter.match(method=method, return_rule=True)
+    return None if rule is None else route_template(rule)
