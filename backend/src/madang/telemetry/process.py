@@ -1,0 +1,209 @@
+"""The telemetry of one process: its logs, its tracer, its metrics, and how they end."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import structlog
+from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Tracer
+
+from madang import __version__
+from madang.clock import Clock, utc_now
+from madang.errors import ConfigurationError
+from madang.telemetry.environment import OtelSettings, read_otel_settings
+from madang.telemetry.lines import STANDARD_OUTPUT, ConsoleLines, JsonLines, Line
+from madang.telemetry.logs import connect_logs
+
+log = structlog.get_logger(__name__)
+
+SAMPLED = 0.1
+SAMPLED_EMBEDDED = 1.0
+
+# https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
+_REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_APPEND_SECONDS = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1)
+
+
+class Stoppable(Protocol):
+    """A provider or an exporter: `shutdown` sends what it holds, or gives up what it is doing."""
+
+    def shutdown(self) -> None:
+        """End."""
+
+
+class Telemetry:
+    """The tracer, the meter and the instruments of one process.
+
+    Without an exporter the instruments do nothing; spans have their ids all the same.
+    """
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        meter: Meter,
+        *,
+        providers: Sequence[Stoppable] = (),
+        exporters: Sequence[Stoppable] = (),
+    ) -> None:
+        self.tracer = tracer
+        self.meter = meter
+        self._providers = providers
+        self._exporters = exporters
+        self._stopped = False
+        self.request_duration = meter.create_histogram(
+            "http.server.request.duration",
+            "s",
+            "How long requests take, by http.request.method, http.route and "
+            "http.response.status_code",
+            explicit_bucket_boundaries_advisory=_REQUEST_SECONDS,
+        )
+        self.spool_append_duration = meter.create_histogram(
+            "madang.spool.append.duration",
+            "s",
+            "How long appending a call event to the spool takes",
+            explicit_bucket_boundaries_advisory=_APPEND_SECONDS,
+        )
+        self.calls_unrecorded = meter.create_counter(
+            "madang.calls.unrecorded", "{call}", "Calls answered that could not be recorded"
+        )
+        self.ship_sent = meter.create_counter(
+            "madang.ship.sent", "{call}", "Call events that Kafka has acknowledged"
+        )
+        self.record_recorded = meter.create_counter(
+            "madang.record.recorded", "{call}", "Call events written into history"
+        )
+        self.record_rejected = meter.create_counter(
+            "madang.record.rejected", "{call}", "Call events kept aside as malformed"
+        )
+
+    def observe_ship_backlog(self, read_bytes: Callable[[], int]) -> None:
+        """Let `read_bytes` say, whenever metrics are collected, what the spool still holds."""
+        self.meter.create_observable_gauge(
+            "madang.ship.backlog.bytes",
+            [_observed(read_bytes)],
+            "By",
+            "What the spool holds and Kafka has not acknowledged",
+        )
+
+    def observe_record_lag(self, read_seconds: Callable[[], float]) -> None:
+        """Let `read_seconds` say, whenever metrics are collected, how far history is behind."""
+        self.meter.create_observable_gauge(
+            "madang.record.lag",
+            [_observed(read_seconds)],
+            "s",
+            "The age of the newest call event when it was written into history",
+        )
+
+    def shutdown(self, timeout_seconds: float = 5.0) -> bool:
+        """Send what is held back and end; every process calls it once before it exits.
+
+        Returns after `timeout_seconds` at the latest, False when something was left unsent.
+        """
+        if self._stopped:
+            return True
+        self._stopped = True
+        deadline = time.monotonic() + timeout_seconds
+        threads = [
+            threading.Thread(target=provider.shutdown, name="telemetry-shutdown", daemon=True)
+            for provider in self._providers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if not any(thread.is_alive() for thread in threads):
+            return True
+        log.warning("telemetry_not_flushed", timeout_seconds=timeout_seconds)
+        for exporter in self._exporters:
+            exporter.shutdown()
+        return False
+
+
+def configure(
+    service_name: str,
+    instance: str,
+    *,
+    embedded: bool = False,
+    log_level: str = "info",
+    console: bool | None = None,
+    clock: Clock = utc_now,
+) -> Telemetry:
+    """Connect the logs and start the telemetry of this process, as `OTEL_*` asks for.
+
+    Called once in each process, in a worker after it has been started. The given service name and
+    instance stand in lines, spans and metrics whatever OTEL_SERVICE_NAME says, because the call
+    events carry them too; OTEL_RESOURCE_ATTRIBUTES adds to them.
+
+    Args:
+        service_name: such as `madang-api`.
+        instance: the pod or host.
+        embedded: everything in one process: all traces are sampled by default.
+        log_level: debug, info, warning or error.
+        console: lines for a person instead of JSON, and none for each call; by default where
+            `embedded` writes to a terminal.
+        clock: what the lines' timestamps come from.
+
+    Raises:
+        ConfigurationError: an `OTEL_*` value is wrong.
+    """
+    ratio = SAMPLED_EMBEDDED if embedded else SAMPLED
+    settings = read_otel_settings(os.environ, default_ratio=ratio)
+    try:
+        telemetry, export = _start(settings, service_name, instance)
+    except (ValueError, RuntimeError) as error:  # a limit that only the SDK knows
+        raise ConfigurationError(f"OTEL_*: {' '.join(str(error).split())}") from None
+    if console is None:
+        console = embedded and os.isatty(STANDARD_OUTPUT)
+    if console:
+        colors = "NO_COLOR" not in os.environ
+        connect_logs(ConsoleLines(clock, colors=colors), level=log_level, with_calls=False)
+    else:
+        connect_logs(JsonLines(service_name, clock, export), level=log_level, with_calls=True)
+    return telemetry
+
+
+def _start(
+    settings: OtelSettings, service_name: str, instance: str
+) -> tuple[Telemetry, Callable[[Line], None] | None]:
+    resource = Resource.create(
+        {
+            "service.name": service_name,
+            "service.instance.id": instance,
+            "service.version": __version__,
+        }
+    )
+    spans = TracerProvider(settings.sampler, resource, shutdown_on_exit=False)
+    meter: Meter = NoOpMeter("madang")
+    providers: list[Stoppable] = [spans]
+    exporters: list[Stoppable] = []
+    export: Callable[[Line], None] | None = None
+    if settings.traces or settings.metrics or settings.logs:
+        from madang.telemetry import otlp  # noqa: PLC0415  # slow to load, and seldom needed
+
+        if settings.traces:
+            exporters.append(span_exporter := otlp.span_exporter(settings.traces))
+            spans.add_span_processor(otlp.span_processor(span_exporter))
+        if settings.metrics:
+            exporters.append(metric_exporter := otlp.metric_exporter(settings.metrics))
+            providers.append(metrics := otlp.meter_provider(metric_exporter, resource))
+            meter = metrics.get_meter("madang", __version__)
+        if settings.logs:
+            exporters.append(log_exporter := otlp.log_exporter(settings.logs))
+            providers.append(logs := otlp.logger_provider(log_exporter, resource))
+            export = otlp.line_exporter(logs.get_logger("madang", __version__))
+    tracer = spans.get_tracer("madang", __version__)
+    return Telemetry(tracer, meter, providers=providers, exporters=exporters), export
+
+
+def _observed(
+    read: Callable[[], float],
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def callback(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(read())]
+
+    return callback
