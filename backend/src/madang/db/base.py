@@ -1,6 +1,7 @@
 """What every table shares: the metadata, and column types that mean the same on both databases."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, MetaData
@@ -30,7 +31,7 @@ class Base(DeclarativeBase):
     """The declarative base of all tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    __table_args__ = MARIADB_TABLE
+    __table_args__: Any = MARIADB_TABLE
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -1,0 +1,106 @@
+"""History: the recorded calls as rows. SQL only; the caller's transaction decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, insert, select
+
+from madang.calls.event import CallEvent, first_id_at
+from madang.calls.models import Call
+
+OBSERVING_ENDPOINTS = (
+    "/api/logs/redis",
+    "/api/logs/kafka",
+    "/api/logs/kafka/{call_id}",
+    "/api/stats/calls",
+)
+"""Reads of the log itself, which a page leaves out so that watching does not fill it."""
+
+_COLUMNS = [column for column in Call.__table__.c if column.name != "counted_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a page of history is narrowed to; None means all."""
+
+    endpoint: str | None = None
+    method: str | None = None
+    lowest_status: int | None = None
+    highest_status: int | None = None
+    user_id: str | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    with_log_reads: bool = True
+
+
+def recorded_ids(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of `ids` stand in history already."""
+    if not ids:
+        return set()
+    return set(connection.execute(select(Call.id).where(Call.id.in_(ids))).scalars())
+
+
+def add(connection: Connection, events: Sequence[tuple[CallEvent, datetime | None]]) -> None:
+    """Add events, each with the moment it is counted under if that is not its own time."""
+    rows = [
+        {
+            "id": event.id,
+            "timestamp": event.timestamp,
+            "service_name": event.service_name,
+            "instance": event.instance,
+            "method": event.method,
+            "endpoint": event.endpoint,
+            "path": event.path,
+            "status": event.status,
+            "duration_us": event.duration_us,
+            "user_id": event.user_id,
+            "trace_id": event.trace_id,
+            "message": event.message,
+            "counted_at": counted_at,
+        }
+        for event, counted_at in events
+    ]
+    if rows:
+        connection.execute(insert(Call), rows)
+
+
+def page(
+    connection: Connection, filters: Filters, *, before: UUID | None, limit: int
+) -> list[CallEvent]:
+    """Up to `limit` calls, newest first, that began before the call `before`."""
+    statement = _filtered(select(*_COLUMNS), filters)
+    if before is not None:
+        statement = statement.where(Call.id < before)
+    statement = statement.order_by(Call.id.desc()).limit(limit)
+    return [CallEvent(**row) for row in connection.execute(statement).mappings()]
+
+
+def find(connection: Connection, call_id: UUID) -> CallEvent | None:
+    """One call, or None."""
+    row = connection.execute(select(*_COLUMNS).where(Call.id == call_id)).mappings().first()
+    return None if row is None else CallEvent(**row)
+
+
+def _filtered(
+    statement: Select[tuple[object, ...]], filters: Filters
+) -> Select[tuple[object, ...]]:
+    conditions = []
+    if filters.endpoint is not None:
+        conditions.append(Call.endpoint == filters.endpoint)
+    if filters.method is not None:
+        conditions.append(Call.method == filters.method)
+    if filters.lowest_status is not None and filters.lowest_status == filters.highest_status:
+        conditions.append(Call.status == filters.lowest_status)
+    elif filters.lowest_status is not None:
+        conditions.append(Call.status.between(filters.lowest_status, filters.highest_status))
+    if filters.user_id is not None:
+        conditions.append(Call.user_id == filters.user_id)
+    if filters.begin is not None:
+        conditions.append(Call.id >= first_id_at(filters.begin))
+    if filters.end is not None:
+        conditions.append(Call.id < first_id_at(filters.end))
+    if not filters.with_log_reads:
+        conditions.append(Call.endpoint.not_in(OBSERVING_ENDPOINTS))
+    return statement.where(*conditions)

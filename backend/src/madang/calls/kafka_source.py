@@ -1,0 +1,175 @@
+"""Kafka as a recorder's source."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from madang.calls import offsets
+from madang.calls.kafka import client_config, topic_id
+from madang.calls.recorder import Batch, RawEvent
+from madang.db.engine import Database
+from madang.errors import KafkaUnavailableError, UnavailableError
+from madang.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+MOST_MESSAGES = 2000
+SESSION_MILLISECONDS = 10_000
+IDENTITY_SECONDS = 5.0
+TRACEPARENT_HEADER = "traceparent"
+
+
+class KafkaSource:
+    """A member of the recorders' consumer group.
+
+    Where a partition begins is read from the database when it is assigned; the group's own
+    committed offsets follow behind and only inform tools that show the lag.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._topic = settings.kafka_topic
+        self._connect()
+
+    def poll(self, timeout_seconds: float) -> Sequence[Batch]:
+        """Up to 2,000 messages, as one batch a partition.
+
+        Raises:
+            KafkaUnavailableError: the topic is missing or access is denied.
+        """
+        if time.monotonic() - self._identified_at > IDENTITY_SECONDS:
+            self._check_identity()
+        messages = self._consumer.consume(MOST_MESSAGES, timeout_seconds)
+        by_partition: dict[int, list[Message]] = {}
+        for message in messages:
+            error, partition = message.error(), message.partition()
+            if error is not None:
+                self._report(error)
+            elif partition is not None:
+                by_partition.setdefault(partition, []).append(message)
+        self._find_positions(by_partition)
+        return [self._batch(number, found) for number, found in by_partition.items()]
+
+    def recorded(self, batch: Batch) -> None:
+        """Move on, and tell the group without waiting."""
+        if batch.partition in self._positions and batch.topic_id == self._topic_id:
+            self._positions[batch.partition] = batch.end
+            position = TopicPartition(self._topic, batch.partition, batch.end)
+            self._consumer.commit(offsets=[position], asynchronous=True)
+
+    def seek(self, batch: Batch, offset: int) -> None:
+        """Go back, or ahead; nothing if the partition has been given to another."""
+        if batch.partition in self._positions:
+            self._positions[batch.partition] = offset
+            self._consumer.seek(TopicPartition(self._topic, batch.partition, offset))
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _connect(self) -> None:
+        config = client_config(self._settings)
+        self._admin = AdminClient(config)
+        self._positions: dict[int, int] = {}
+        self._topic_id = topic_id(self._admin, self._topic)
+        self._identified_at = time.monotonic()
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": self._settings.kafka_group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "session.timeout.ms": SESSION_MILLISECONDS,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "fetch.queue.backoff.ms": 20,
+                "fetch.wait.max.ms": 100,
+                "topic.metadata.refresh.interval.ms": 10_000,
+            }
+        )
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+        )
+
+    def _check_identity(self) -> None:
+        """A topic that was made again has a new identifier: begin anew with new clients."""
+        self._identified_at = time.monotonic()
+        if topic_id(self._admin, self._topic) != self._topic_id:
+            log.warning("topic_made_again", topic=self._topic, former_id=self._topic_id)
+            self._consumer.close()
+            self._connect()
+
+    def _find_positions(self, by_partition: dict[int, list[Message]]) -> None:
+        """Drop what came of partitions whose offset was not known when they were assigned."""
+        for partition in by_partition.keys() - self._positions.keys():
+            del by_partition[partition]
+            begin = self._positions[partition] = self._begin(partition)
+            self._consumer.seek(TopicPartition(self._topic, partition, begin))
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            try:
+                partition.offset = self._positions[partition.partition] = self._begin(
+                    partition.partition
+                )
+            except UnavailableError as error:
+                # `poll` asks again before it hands out anything of this partition.
+                log.warning("offset_unknown", partition=partition.partition, reason=error.detail)
+                partition.offset = OFFSET_BEGINNING
+        consumer.incremental_assign(partitions)
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            self._positions.pop(partition.partition, None)
+        consumer.incremental_unassign(partitions)
+
+    def _begin(self, partition: int) -> int:
+        """Where to begin: the database's offset, moved up to the log's start if that is later."""
+        low, _ = self._consumer.get_watermark_offsets(
+            TopicPartition(self._topic, partition), timeout=10.0
+        )
+        with self._database.write() as connection:
+            stored = offsets.lock(connection, self._topic_id, partition)
+            if stored is None:
+                offsets.begin(connection, self._topic_id, partition)
+                stored = 0
+            if stored < low:
+                log.error("calls_lost", partition=partition, lost=low - stored)
+                offsets.move(connection, self._topic_id, partition, low, lost=low - stored)
+                return low
+        return stored
+
+    def _batch(self, partition: int, messages: Sequence[Message]) -> Batch:
+        events = [
+            RawEvent(message.value() or b"", message.offset() or 0, _traceparent(message))
+            for message in messages
+        ]
+        begin = self._positions[partition]
+        end = events[-1].offset + 1
+        return Batch(self._topic_id, partition, begin, end, events, partition)
+
+    def _report(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            log.warning("offset_out_of_range", reason=error.str())
+            self._consumer.close()
+            self._connect()
+            return
+        raise KafkaUnavailableError(error.str()) from KafkaException(error)
+
+
+def _traceparent(message: Message) -> str:
+    found = dict(message.headers() or ()).get(TRACEPARENT_HEADER)
+    return found.decode("ascii", "replace") if isinstance(found, bytes) else ""

@@ -1,0 +1,96 @@
+"""The newest calls, in memory or in a Redis stream: what the live view shows."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+import redis
+
+from madang.calls.event import CallEvent
+from madang.errors import RedisUnavailableError
+
+STREAM = "madang:calls"
+FIELD = b"e"
+MOST_CALLS = 10_000
+
+_decoder = msgspec.json.Decoder(CallEvent)
+
+
+class RecentCalls(Protocol):
+    """The newest 10,000 calls. Best effort: it may miss some and it may be emptied."""
+
+    source: str
+
+    def add(self, events: Sequence[bytes]) -> None:
+        """Add calls as JSON, oldest first.
+
+        Raises:
+            RedisUnavailableError: they could not be added.
+        """
+
+    def newest(self, limit: int) -> list[CallEvent]:
+        """Up to `limit` calls, newest first, none twice.
+
+        Raises:
+            RedisUnavailableError: the store does not answer.
+        """
+
+
+class MemoryRecentCalls:
+    """In this process."""
+
+    source = "memory"
+
+    def __init__(self) -> None:
+        self._events: deque[bytes] = deque(maxlen=MOST_CALLS)
+
+    def add(self, events: Sequence[bytes]) -> None:
+        """Add calls as JSON, oldest first."""
+        self._events.extend(events)
+
+    def newest(self, limit: int) -> list[CallEvent]:
+        """Up to `limit` calls, newest first."""
+        return _distinct(list(self._events)[: -limit - 1 : -1])
+
+
+class RedisRecentCalls:
+    """In the stream `madang:calls`, one field `e` an entry, about 10,000 entries."""
+
+    source = "redis"
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def add(self, events: Sequence[bytes]) -> None:
+        """Add calls as JSON, oldest first, in one round trip.
+
+        Raises:
+            RedisUnavailableError: they could not be added, or not all.
+        """
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for event in events:
+                    pipeline.xadd(STREAM, {FIELD: event}, maxlen=MOST_CALLS, approximate=True)
+                pipeline.execute()
+        except redis.RedisError as error:
+            raise RedisUnavailableError from error
+
+    def newest(self, limit: int) -> list[CallEvent]:
+        """Up to `limit` calls, newest first, none twice.
+
+        Raises:
+            RedisUnavailableError: Redis does not answer.
+        """
+        try:
+            entries: list[tuple[bytes, dict[bytes, bytes]]]
+            entries = self._client.xrevrange(STREAM, count=limit)  # type: ignore[assignment]  # RESP
+        except redis.RedisError as error:
+            raise RedisUnavailableError from error
+        return _distinct([fields[FIELD] for _, fields in entries])
+
+
+def _distinct(raw: Sequence[bytes]) -> list[CallEvent]:
+    """Decode; a shipper that was killed may have added a call twice."""
+    events = (_decoder.decode(item) for item in raw)
+    return list({event.id: event for event in events}.values())

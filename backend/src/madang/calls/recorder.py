@@ -1,0 +1,227 @@
+"""The recorder: takes batches from a source and writes each once, with its statistics.
+
+One transaction a batch: lock the partition's offset, write only if it stands where the batch
+begins, drop events that history has, add the rest with their statistics, move the offset. So a
+batch that is delivered again, or a recorder that wakes after another has taken its partition over,
+changes nothing.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from opentelemetry.trace import Link, SpanKind, get_current_span
+
+from madang.calls import history, offsets, statistics
+from madang.calls.event import CallEvent, RejectedEventError, decode
+from madang.clock import Clock
+from madang.db.engine import Database
+from madang.errors import UnavailableError
+from madang.telemetry import Telemetry, is_sampled, parse_traceparent
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+CLOCK_TOLERANCE = timedelta(seconds=10)
+MOST_SPANS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """One message: what it holds, where it stood, and the trace it belongs to ("" for none)."""
+
+    value: bytes
+    offset: int
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages of one partition, in order.
+
+    `begin` is the offset up to which the source knew the partition to be recorded, `end` the one
+    that will be next. `statistics_partition` is the partition whose statistics rows it adds to.
+    """
+
+    topic_id: str
+    partition: int
+    begin: int
+    end: int
+    events: Sequence[RawEvent]
+    statistics_partition: int
+
+
+class CallSource(Protocol):
+    """Where a recorder's batches come from: Kafka, or the spool of the same machine.
+
+    Batches of one partition come in order and each begins where the one before ended, until `seek`.
+    """
+
+    def poll(self, timeout_seconds: float) -> Sequence[Batch]:
+        """What has come, waiting up to `timeout_seconds` for the first.
+
+        Raises:
+            UnavailableError: the source does not answer; trying again may help.
+        """
+
+    def recorded(self, batch: Batch) -> None:
+        """Take note that `batch` is in the database."""
+
+    def seek(self, batch: Batch, offset: int) -> None:
+        """Begin the partition of `batch` again at `offset`."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class Recorder:
+    """Writes what a source brings, until it is stopped."""
+
+    def __init__(
+        self,
+        database: Database,
+        source: CallSource,
+        telemetry: Telemetry,
+        clock: Clock,
+        on_recorded: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
+        """`on_recorded` receives the new events, as JSON, after their transaction."""
+        self._database = database
+        self._source = source
+        self._telemetry = telemetry
+        self._clock = clock
+        self._on_recorded = on_recorded
+
+    def run(self, stop: threading.Event) -> None:
+        """Record until `stop` is set. Faults of the source or the database are waited out."""
+        while not stop.is_set():
+            try:
+                for batch in self._source.poll(POLL_SECONDS):
+                    self._record_until_done(batch, stop)
+            except UnavailableError as error:
+                log.warning("record_waits", reason=error.detail, cause=str(error.__cause__))
+                stop.wait(RETRY_SECONDS)
+
+    def _record_until_done(self, batch: Batch, stop: threading.Event) -> None:
+        while True:
+            try:
+                self.record(batch)
+            except UnavailableError as error:
+                log.warning("record_waits", reason=error.detail, cause=str(error.__cause__))
+                if stop.wait(RETRY_SECONDS):
+                    self._source.seek(batch, batch.begin)
+                    return
+            else:
+                return
+
+    def record(self, batch: Batch) -> bool:
+        """Write one batch; False, and the source sought back, if the offset stood elsewhere.
+
+        Raises:
+            UnavailableError: the database did not take it; nothing was written.
+        """
+        content = _read(batch)
+        now = self._clock()
+        with self._spans(batch):
+            try:
+                new = self._write(batch, content, now)
+            except _OutOfStepError as error:
+                log.warning(
+                    "record_out_of_step",
+                    topic_id=batch.topic_id,
+                    partition=batch.partition,
+                    begin=batch.begin,
+                    stored=error.stored,
+                )
+                self._source.seek(batch, error.stored)
+                return False
+        self._source.recorded(batch)
+        self._tell(content, new)
+        return True
+
+    def _write(self, batch: Batch, content: "_Content", now: datetime) -> list[CallEvent]:
+        """The transaction; returns the events that history did not have."""
+        with self._database.write() as connection:
+            stored = offsets.lock(connection, batch.topic_id, batch.partition)
+            if stored != batch.begin:
+                raise _OutOfStepError(stored or 0)
+            known = history.recorded_ids(connection, list(content.events))
+            new = [event for call_id, event in content.events.items() if call_id not in known]
+            counted = [(event, _counted_at(event, now)) for event in new]
+            history.add(connection, counted)
+            tallies = statistics.tally((at or event.timestamp, event) for event, at in counted)
+            statistics.add(connection, batch.statistics_partition, tallies)
+            offsets.reject(connection, batch.topic_id, batch.partition, now, content.rejected)
+            offsets.move(connection, batch.topic_id, batch.partition, batch.end)
+        return new
+
+    def _tell(self, content: "_Content", new: Sequence[CallEvent]) -> None:
+        self._telemetry.record_recorded.add(len(new))
+        for offset, reason, _ in content.rejected:
+            log.error("event_rejected", offset=offset, reason=reason)
+        self._telemetry.record_rejected.add(len(content.rejected))
+        if self._on_recorded is not None and new:
+            self._on_recorded([content.raw[event.id] for event in new])
+
+    @contextmanager
+    def _spans(self, batch: Batch) -> Iterator[None]:
+        """A consumer span for each sampled trace; where they are many, one span that links them."""
+        sampled = [item.traceparent for item in batch.events if is_sampled(item.traceparent)]
+        name = "api-logs process"
+        tracer = self._telemetry.tracer
+        if len(sampled) > MOST_SPANS:
+            contexts = [parse_traceparent(text) for text in sampled]
+            links = [Link(get_current_span(context).get_span_context()) for context in contexts]
+            spans = [tracer.start_span(name, contexts[0], SpanKind.CONSUMER, links=links)]
+        else:
+            spans = [
+                tracer.start_span(name, parse_traceparent(text), SpanKind.CONSUMER)
+                for text in sampled
+            ]
+        try:
+            yield
+        finally:
+            for span in spans:
+                span.set_attribute("messaging.batch.message_count", len(batch.events))
+                span.end()
+
+
+class _OutOfStepError(Exception):
+    """The partition's offset does not stand where the batch begins."""
+
+    def __init__(self, stored: int) -> None:
+        super().__init__(f"stored offset {stored}")
+        self.stored = stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A batch, read: the events by identifier, their bytes, and what is no event."""
+
+    events: dict[UUID, CallEvent]
+    raw: dict[UUID, bytes]
+    rejected: list[tuple[int, str, bytes]]
+
+
+def _read(batch: Batch) -> _Content:
+    content = _Content({}, {}, [])
+    for item in batch.events:
+        try:
+            event = decode(item.value)
+        except RejectedEventError as error:
+            content.rejected.append((item.offset, error.detail, item.value))
+        else:
+            content.events.setdefault(event.id, event)
+            content.raw.setdefault(event.id, item.value)
+    return content
+
+
+def _counted_at(event: CallEvent, now: datetime) -> datetime | None:
+    """Where the sender's clock ran ahead: the moment of receipt."""
+    return now if event.timestamp > now + CLOCK_TOLERANCE else None

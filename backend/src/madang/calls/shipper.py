@@ -1,0 +1,285 @@
+"""The shipper: reads the spool and delivers each call to Kafka, and to the live store in Redis.
+
+The two deliveries have a cursor each in every segment. Kafka is the durable one: its cursor moves
+only when the brokers have acknowledged, and a segment goes when that cursor is at its end. Redis
+is best effort and never holds Kafka back.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from opentelemetry.trace import Span, SpanKind
+
+from madang.calls.kafka import client_config
+from madang.calls.kafka_source import TRACEPARENT_HEADER
+from madang.calls.recent import RedisRecentCalls
+from madang.calls.spool import Reader, Record, Segment, SpoolReader
+from madang.errors import UnavailableError
+from madang.settings import Settings
+from madang.telemetry import Telemetry, is_sampled, parse_traceparent, traceparent_of
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.02
+RETRY_SECONDS = 1.0
+STALLED_SECONDS = 30.0
+DRAIN_SECONDS = 8.0
+MOST_IN_FLIGHT = 20_000
+REDIS_BATCH = 500
+
+_REFUSED_FOR_GOOD = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """One record on its way; `end` is the cursor once it and all before it are delivered."""
+
+    end: int
+    done: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one segment is read and what of it is on its way."""
+
+    segment: Segment
+    read_to: int
+    in_flight: deque[_Sent] = field(default_factory=deque)
+
+    def settle(self) -> bool:
+        """Move the cursor over all that is delivered without a gap; whether it moved."""
+        end = 0
+        while self.in_flight and self.in_flight[0].done:
+            end = self.in_flight.popleft().end
+        if end:
+            self.segment.advance(end)
+        return end > 0
+
+
+class KafkaShipper:
+    """Delivers the spool to Kafka: acks=all, idempotent, never giving up."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reader: SpoolReader,
+        telemetry: Telemetry,
+        *,
+        key: str,
+        live_is_behind: Callable[[Segment], bool],
+    ) -> None:
+        """`key` keeps this instance's calls in order; `live_is_behind` spares a read segment."""
+        self._config = {
+            **client_config(settings),
+            "acks": "all",
+            "enable.idempotence": True,
+            "message.timeout.ms": 0,
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": MOST_IN_FLIGHT * 2,
+            "topic.metadata.refresh.interval.ms": 10_000,
+        }
+        self._topic = settings.kafka_topic
+        self._reader = reader
+        self._telemetry = telemetry
+        self._key = key.encode()
+        self._live_is_behind = live_is_behind
+        self._refusals: Path = settings.require_spool_dir() / "refused"
+        self._connect()
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set, then what is left, for up to eight seconds."""
+        while not stop.is_set():
+            if not self.step():
+                stop.wait(IDLE_SECONDS)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.backlog_bytes() and time.monotonic() < deadline:
+            self.step()
+            self._producer.poll(IDLE_SECONDS)
+        left = self.backlog_bytes()
+        if left:
+            log.warning("ship_stopped_with_backlog", bytes=left)
+
+    def step(self) -> bool:
+        """Send what is new, settle what is acknowledged; whether there was anything to do."""
+        sent = 0
+        for segment in self._reader.segments():
+            sent += self._send(self._progress_of(segment))
+        self._producer.poll(0)
+        moved = self._settle()
+        if self._must_restart or self._has_stalled():
+            self._reconnect()
+        return sent > 0 or moved
+
+    def backlog_bytes(self) -> int:
+        """What no broker has acknowledged yet."""
+        return self._reader.backlog_bytes()
+
+    def close(self) -> None:
+        """Drop what is on its way; it stays in the spool."""
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _connect(self) -> None:
+        self._producer = Producer(self._config)
+        self._progress: dict[str, _Progress] = {}
+        self._must_restart = False
+        self._moved_at = time.monotonic()
+
+    def _reconnect(self) -> None:
+        """Begin again from the cursors; what was acknowledged unseen will be sent twice."""
+        log.warning("ship_reconnects", in_flight=self._in_flight())
+        self.close()
+        threading.Event().wait(RETRY_SECONDS)
+        self._connect()
+
+    def _has_stalled(self) -> bool:
+        return self._in_flight() > 0 and time.monotonic() - self._moved_at > STALLED_SECONDS
+
+    def _in_flight(self) -> int:
+        return sum(len(progress.in_flight) for progress in self._progress.values())
+
+    def _progress_of(self, segment: Segment) -> _Progress:
+        if segment.name not in self._progress:
+            self._progress[segment.name] = _Progress(segment, segment.cursor())
+        return self._progress[segment.name]
+
+    def _send(self, progress: _Progress) -> int:
+        if self._in_flight() >= MOST_IN_FLIGHT:
+            return 0
+        records = progress.segment.read(progress.read_to)
+        for record in records:
+            sent = _Sent(record.end)
+            progress.in_flight.append(sent)
+            progress.read_to = record.end
+            self._produce(record, sent)
+        return len(records)
+
+    def _produce(self, record: Record, sent: _Sent) -> None:
+        span = self._span(record.traceparent)
+        traceparent = traceparent_of(span) if span else record.traceparent
+        headers: list[tuple[str, str | bytes | None]] = (
+            [(TRACEPARENT_HEADER, traceparent.encode())] if traceparent else []
+        )
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if span is not None:
+                span.end()
+            self._delivered(error, record, sent)
+
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic,
+                    record.event,
+                    self._key,
+                    headers=headers,
+                    on_delivery=delivered,
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                self._delivered(error.args[0], record, sent)
+                return
+            else:
+                return
+
+    def _span(self, traceparent: str) -> Span | None:
+        if not is_sampled(traceparent):
+            return None
+        context = parse_traceparent(traceparent)
+        return self._telemetry.tracer.start_span("api-logs send", context, SpanKind.PRODUCER)
+
+    def _delivered(self, error: KafkaError | None, record: Record, sent: _Sent) -> None:
+        if error is None:
+            sent.done = True
+            self._telemetry.ship_sent.add(1)
+        elif error.code() in _REFUSED_FOR_GOOD:
+            self._keep_refused(error, record)
+            sent.done = True
+        elif error.code() != KafkaError._PURGE_QUEUE and error.code() != KafkaError._PURGE_INFLIGHT:
+            log.warning("ship_waits", code=error.name(), reason=error.str())
+            self._must_restart = True
+
+    def _keep_refused(self, error: KafkaError, record: Record) -> None:
+        self._refusals.mkdir(exist_ok=True)
+        path = self._refusals / f"{time.time_ns()}.json"
+        path.write_bytes(record.event)
+        log.error("event_refused", code=error.name(), reason=error.str(), kept=path.name)
+
+    def _settle(self) -> bool:
+        moved = False
+        for name, progress in list(self._progress.items()):
+            moved = progress.settle() or moved
+            if self._is_finished(progress):
+                self._reader.remove(progress.segment)
+                del self._progress[name]
+        if moved or not self._in_flight():
+            self._moved_at = time.monotonic()
+        return moved
+
+    def _is_finished(self, progress: _Progress) -> bool:
+        segment = progress.segment
+        return (
+            not progress.in_flight
+            and not segment.has_writer()
+            and segment.is_delivered(Reader.durable)
+            and not self._live_is_behind(segment)
+        )
+
+
+class RedisShipper:
+    """Delivers the spool to the stream of the newest calls, as well as Redis allows."""
+
+    def __init__(self, recent: RedisRecentCalls, reader: SpoolReader) -> None:
+        self._recent = recent
+        self._reader = reader
+        self._healthy = True
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; while Redis is away, try once a second."""
+        while not stop.is_set():
+            try:
+                sent = self.step()
+                self._healthy = True
+            except UnavailableError as error:
+                if self._healthy:
+                    log.warning("redis_unavailable", reason=str(error.__cause__))
+                self._healthy = False
+                stop.wait(RETRY_SECONDS)
+            else:
+                if not sent:
+                    stop.wait(IDLE_SECONDS)
+
+    def step(self) -> int:
+        """Send what is new; how many calls.
+
+        Raises:
+            RedisUnavailableError: Redis did not take it; the cursor has not moved.
+        """
+        sent = 0
+        for segment in self._reader.segments():
+            records = segment.read(segment.cursor())
+            for start in range(0, len(records), REDIS_BATCH):
+                chunk = records[start : start + REDIS_BATCH]
+                self._recent.add([record.event for record in chunk])
+                segment.advance(chunk[-1].end)
+            sent += len(records)
+        return sent
+
+    def is_behind(self, segment: Segment) -> bool:
+        """Whether the segment should be kept for this reader a little longer."""
+        return self._healthy and not segment.is_delivered(Reader.live)

@@ -1,0 +1,152 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from madang.calls.spool import (
+    HEADER_BYTES,
+    Reader,
+    Segment,
+    SpoolReader,
+    SpoolWriter,
+    frame,
+    spool_bytes,
+)
+from madang.errors import SpoolError, SpoolFullError
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def open_writer(directory: Path, max_bytes: int = 2**20, segment_bytes: int = 2**16) -> SpoolWriter:
+    return SpoolWriter(directory, max_bytes=max_bytes, segment_bytes=segment_bytes)
+
+
+def only_segment(directory: Path, reader: Reader = Reader.durable) -> Segment:
+    (segment,) = SpoolReader(directory, reader).segments()
+    return segment
+
+
+def test_calls_come_back_in_order_with_their_trace(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b'{"n":1}', TRACE)
+    writer.append(b'{"n":2}', "")
+    records = only_segment(tmp_path).read(HEADER_BYTES)
+    assert [(r.event, r.traceparent) for r in records] == [(b'{"n":1}', TRACE), (b'{"n":2}', "")]
+    assert records[-1].end == only_segment(tmp_path).size()
+
+
+def test_reading_goes_on_where_the_last_record_ended(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"one", "")
+    segment = only_segment(tmp_path)
+    end = segment.read(HEADER_BYTES)[-1].end
+    assert segment.read(end) == []
+    writer.append(b"two", "")
+    assert [r.event for r in segment.read(end)] == [b"two"]
+
+
+def test_cursors_of_the_two_readers_are_apart_and_last(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"one", "")
+    segment = only_segment(tmp_path, Reader.durable)
+    segment.advance(segment.size())
+    again = only_segment(tmp_path, Reader.durable)
+    assert again.is_delivered(Reader.durable)
+    assert not again.is_delivered(Reader.live)
+
+
+def test_segment_has_a_writer_until_that_closes(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    segment = only_segment(tmp_path)
+    assert segment.has_writer()
+    writer.close()
+    assert not segment.has_writer()
+
+
+def test_full_segment_is_followed_by_a_new_one_and_finished(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path, segment_bytes=220)
+    for _ in range(5):
+        writer.append(b"x" * 60, "")
+    segments = SpoolReader(tmp_path, Reader.durable).segments()
+    assert [segment.has_writer() for segment in segments] == [False, False, True]
+    assert sum(len(segment.read(HEADER_BYTES)) for segment in segments) == 5
+
+
+def test_half_written_record_waits_while_its_writer_lives(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"whole", "")
+    segment = only_segment(tmp_path)
+    with segment.path.open("ab") as file:
+        file.write(frame(b"torn", "")[:-1])
+    assert [r.event for r in segment.read(HEADER_BYTES)] == [b"whole"]
+    assert segment.read(segment.read(HEADER_BYTES)[-1].end) == []
+    assert list(tmp_path.glob("*.torn")) == []
+
+
+@pytest.mark.parametrize("lost", range(1, len(frame(b"torn", ""))))
+def test_torn_tail_of_a_dead_writer_is_cut_and_kept_aside(tmp_path: Path, lost: int) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"whole", "")
+    writer.close()
+    segment = only_segment(tmp_path)
+    torn = frame(b"torn", "")[:-lost]
+    with segment.path.open("ab") as file:
+        file.write(torn)
+    (whole,) = segment.read(HEADER_BYTES)
+    assert segment.read(whole.end) == []
+    assert segment.size() == whole.end
+    (aside,) = tmp_path.glob("*.torn")
+    assert aside.read_bytes() == torn
+
+
+def test_record_with_a_flipped_bit_is_not_read(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"whole", "")
+    writer.append(b"flipped", "")
+    writer.close()
+    segment = only_segment(tmp_path)
+    content = bytearray(segment.path.read_bytes())
+    content[-1] ^= 1
+    segment.path.write_bytes(content)
+    assert [r.event for r in segment.read(HEADER_BYTES)] == [b"whole"]
+
+
+def test_full_spool_refuses_and_stores_nothing(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path, max_bytes=HEADER_BYTES + 100)
+    writer.append(b"x" * 60, "")
+    before = spool_bytes(tmp_path)
+    with pytest.raises(SpoolFullError):
+        writer.append(b"x" * 60, "")
+    assert spool_bytes(tmp_path) == before
+    assert [r.event for r in only_segment(tmp_path).read(HEADER_BYTES)] == [b"x" * 60]
+
+
+def test_unrecorded_calls_are_counted_for_all_writers(tmp_path: Path) -> None:
+    one, other = open_writer(tmp_path), open_writer(tmp_path)
+    one.count_unrecorded()
+    other.count_unrecorded()
+    assert one.unrecorded() == 2
+    assert open_writer(tmp_path).unrecorded() == 2
+
+
+def test_removed_segment_is_gone_and_the_reader_goes_on(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"one", "")
+    writer.close()
+    reader = SpoolReader(tmp_path, Reader.durable)
+    (segment,) = reader.segments()
+    reader.remove(segment)
+    assert reader.segments() == []
+    assert spool_bytes(tmp_path) == 0
+
+
+def test_foreign_file_in_the_spool_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "foreign.segment").write_bytes(os.urandom(100))
+    with pytest.raises(SpoolError, match=r"foreign\.segment"):
+        SpoolReader(tmp_path, Reader.durable).segments()
+
+
+def test_spool_in_an_impossible_place_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="file/spool"):
+        open_writer(tmp_path / "file" / "spool")
