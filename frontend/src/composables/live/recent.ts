@@ -1,0 +1,23 @@
+/**
+ * The last events of a topic. A list that was read while events arrived may be older than they
+ * are; replaying them over it closes that window, because applying an event twice changes nothing.
+ */
+export class RecentEvents<Event> {
+  private readonly kept: { at: number; event: Event }[] = []
+
+  constructor(
+    private readonly limit = 500,
+    private readonly now: () => number = () => Date.now(),
+  ) {}
+
+  add(events: readonly Event[]): void {
+    const at = this.now()
+    this.kept.push(...events.map((event) => ({ at, event })))
+    this.kept.splice(0, this.kept.length - this.limit)
+  }
+
+  /** The events that arrived at `start` (milliseconds since the epoch) or later, oldest first. */
+  since(start: number): Event[] {
+    return this.kept.filter(({ at }) => at >= start).map(({ event }) => event)
+  }
+}

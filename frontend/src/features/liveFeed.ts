@@ -1,0 +1,19 @@
+import type { QueryClient } from '@tanstack/vue-query'
+import type { Topic } from '@/api/types'
+import type { LiveFeed } from '@/composables/live/useLive'
+import { applyBoardEvents, BOARD_KEY } from './board/boardCache'
+import { applyCallEvents, RECENT_KEY } from './calls/callCache'
+
+const LISTS: Record<Topic, readonly string[]> = { messages: BOARD_KEY, calls: RECENT_KEY }
+
+/** What the stream does to the query cache. */
+export function makeLiveFeed(queries: QueryClient, sessionEnded: () => void): LiveFeed {
+  return {
+    messages: (events) => applyBoardEvents(queries, events),
+    calls: (events) => applyCallEvents(queries, events),
+    reread(topics) {
+      for (const topic of topics) void queries.invalidateQueries({ queryKey: LISTS[topic] })
+    },
+    sessionEnded,
+  }
+}
