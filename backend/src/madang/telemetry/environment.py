@@ -1,6 +1,7 @@
-"""The standard `OTEL_*` variables, checked before the SDK reads them.
+"""The standard `OTEL_*` variables, checked before the SDK is imported and reads them.
 
-The SDK answers a wrong value with a warning and a default; here it stops the process.
+The SDK answers most wrong values with a warning and a default, and some with a traceback; here each
+stops the process in one line.
 """
 
 import math
@@ -9,30 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from opentelemetry.sdk.trace.sampling import (
-    ALWAYS_OFF,
-    ALWAYS_ON,
-    DEFAULT_OFF,
-    DEFAULT_ON,
-    ParentBasedTraceIdRatio,
-    Sampler,
-    TraceIdRatioBased,
-)
-
 from madang.errors import ConfigurationError
 
 _SIGNALS = ("TRACES", "METRICS", "LOGS")
 _OTLP = ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal}" for signal in _SIGNALS))
-_SAMPLERS = {
-    "always_on": ALWAYS_ON,
-    "always_off": ALWAYS_OFF,
-    "parentbased_always_on": DEFAULT_ON,
-    "parentbased_always_off": DEFAULT_OFF,
-}
-_RATIO_SAMPLERS = {
-    "traceidratio": TraceIdRatioBased,
-    "parentbased_traceidratio": ParentBasedTraceIdRatio,
-}
+_SAMPLERS = ("always_on", "always_off", "parentbased_always_on", "parentbased_always_off")
+_RATIO_SAMPLERS = ("parentbased_traceidratio", "traceidratio")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "OTEL_SDK_DISABLED": ("true", "false"),
     "OTEL_TRACES_SAMPLER": (*_SAMPLERS, *_RATIO_SAMPLERS),
@@ -51,6 +34,12 @@ _POSITIVE = (
     "OTEL_METRIC_EXPORT_TIMEOUT",
     *(f"{prefix}_TIMEOUT" for prefix in _OTLP),
 )
+_LIMITS = (
+    *(f"OTEL_{name}_COUNT_LIMIT" for name in ("SPAN_EVENT", "SPAN_LINK")),
+    *(f"OTEL_{name}ATTRIBUTE_COUNT_LIMIT" for name in ("", "SPAN_", "LOGRECORD_")),
+    *(f"OTEL_{name}_ATTRIBUTE_COUNT_LIMIT" for name in ("EVENT", "LINK")),
+    *(f"OTEL_{name}ATTRIBUTE_VALUE_LENGTH_LIMIT" for name in ("", "SPAN_", "LOGRECORD_")),
+)
 _FILES = tuple(
     f"{prefix}_{name}"
     for prefix in _OTLP
@@ -68,11 +57,19 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which traces are recorded: a sampler by its standard name, and the ratio where it has one."""
+
+    sampler: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class OtelSettings:
     """What the `OTEL_*` variables ask for; a signal without a destination is not exported."""
 
     disabled: bool
-    sampler: Sampler
+    sampling: Sampling
     traces: Destination | None
     metrics: Destination | None
     logs: Destination | None
@@ -93,7 +90,7 @@ def read_otel_settings(environ: Mapping[str, str], *, default_ratio: float) -> O
     disabled = given.get("OTEL_SDK_DISABLED", "").lower() == "true"
     return OtelSettings(
         disabled=disabled,
-        sampler=_sampler(given, default_ratio),
+        sampling=_sampling(given, default_ratio),
         traces=None if disabled else _destination(given, "TRACES"),
         metrics=None if disabled else _destination(given, "METRICS"),
         logs=None if disabled else _destination(given, "LOGS"),
@@ -107,6 +104,9 @@ def _check(given: Mapping[str, str]) -> None:
     for name in _POSITIVE:
         if name in given and not (given[name].isdecimal() and int(given[name]) > 0):
             raise ConfigurationError(f"{name}: {given[name]!r} is not a whole number above 0")
+    for name in _LIMITS:
+        if name in given and not given[name].isdecimal():
+            raise ConfigurationError(f"{name}: {given[name]!r} is not a whole number")
     for name in _FILES:
         if name in given and not Path(given[name]).is_file():
             raise ConfigurationError(f"{name}: there is no file {given[name]!r}")
@@ -120,11 +120,10 @@ def _check_resource(attributes: str) -> None:
             raise ConfigurationError(f"OTEL_RESOURCE_ATTRIBUTES: {pair!r} is not key=value")
 
 
-def _sampler(given: Mapping[str, str], default_ratio: float) -> Sampler:
+def _sampling(given: Mapping[str, str], default_ratio: float) -> Sampling:
     name = given.get("OTEL_TRACES_SAMPLER", "").lower()
     if name in _SAMPLERS:
-        return _SAMPLERS[name]
-    sampler = _RATIO_SAMPLERS.get(name, ParentBasedTraceIdRatio)
+        return Sampling(name, 1.0)
     argument = given.get("OTEL_TRACES_SAMPLER_ARG", "1" if name else str(default_ratio))
     try:
         ratio = float(argument)
@@ -132,7 +131,7 @@ def _sampler(given: Mapping[str, str], default_ratio: float) -> Sampler:
         ratio = math.nan
     if not 0 <= ratio <= 1:
         raise ConfigurationError(f"OTEL_TRACES_SAMPLER_ARG: {argument!r} is not between 0 and 1")
-    return sampler(ratio)
+    return Sampling(name or "parentbased_traceidratio", ratio)
 
 
 def _destination(given: Mapping[str, str], signal: str) -> Destination | None:

@@ -31,33 +31,26 @@ _SECRET_NAMES = frozenset(
         *("token", "session_token", "cookie", "set_cookie", "authorization"),
     }
 )
+_NOT_FOR_PEOPLE = frozenset({"service_name", "trace_id", "span_id", "request_id"})
 _URL_PASSWORD = re.compile(rb"(://[^\s/:@\"]*):[^\s/@\"]+@")
 
 
-class JsonLines:
-    """Turns an event into one line of JSON.
+class Fields:
+    """Makes the fields of a line from an event.
 
-    The line begins with `timestamp` (RFC 3339, UTC, microseconds), `level`, `event` and
-    `service_name`, then `trace_id` and `span_id` where a span is current and `request_id` where one
-    is bound, then the key-values given. It never raises, whatever the values are, and hides what is
-    named as a secret and passwords in URLs.
+    First `timestamp` (RFC 3339, UTC, microseconds), `level`, `event` and `service_name`, then
+    `trace_id` and `span_id` where a span is current and `request_id` where one is bound, then the
+    key-values given. What is named as a secret is hidden.
     """
 
-    def __init__(
-        self, service_name: str, clock: Clock, export: Callable[[Line], None] | None = None
-    ) -> None:
+    def __init__(self, service_name: str, clock: Clock) -> None:
         self._service_name = service_name
         self._clock = clock
-        self._export = export
+        self.export: Callable[[Line], None] | None = None
+        """Is given every line besides; set where logs are exported too."""
 
-    def __call__(self, logger: object, method: str, event_dict: EventDict) -> bytes:
-        """A structlog processor, the last one."""
-        line = self._line(method, event_dict)
-        if self._export is not None:
-            self._export(line)
-        return encode_line(line)
-
-    def _line(self, level: str, given: EventDict) -> Line:
+    def __call__(self, level: str, given: EventDict) -> Line:
+        """The fields in the order in which they are written; `given` is used up."""
         moment = self._clock().isoformat(timespec="microseconds")
         line: Line = {
             "timestamp": f"{moment[:-6]}Z",
@@ -79,21 +72,35 @@ class JsonLines:
         if not _SECRET_NAMES.isdisjoint(given):
             given = {k: _HIDDEN if k in _SECRET_NAMES else v for k, v in given.items()}
         line.update(given)
+        if self.export is not None:
+            self.export(line)
         return line
+
+
+class JsonLines:
+    """Turns an event into one line of JSON; never raises, whatever the values are."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def __call__(self, logger: object, method: str, event_dict: EventDict) -> bytes:
+        """A structlog processor, the last one."""
+        return encode_line(self._fields(method, event_dict))
 
 
 class ConsoleLines:
     """Turns an event into text for a person at a terminal."""
 
-    def __init__(self, clock: Clock, *, colors: bool) -> None:
-        self._clock = clock
+    def __init__(self, fields: Fields, *, colors: bool) -> None:
+        self._fields = fields
         self._render = ConsoleRenderer(colors=colors, exception_formatter=plain_traceback)
 
     def __call__(self, logger: object, method: str, event_dict: EventDict) -> bytes:
         """A structlog processor, the last one."""
-        given = {k: _HIDDEN if k in _SECRET_NAMES else v for k, v in event_dict.items()}
-        line = {"timestamp": f"{self._clock():%H:%M:%SZ}", "level": method, **given}
-        return f"{self._render(logger, method, line)}\n".encode("utf-8", "backslashreplace")
+        line = self._fields(method, event_dict)
+        shown = {key: value for key, value in line.items() if key not in _NOT_FOR_PEOPLE}
+        shown["timestamp"] = f"{str(line['timestamp'])[11:19]}Z"
+        return f"{self._render(logger, method, shown)}\n".encode("utf-8", "backslashreplace")
 
 
 def encode_line(line: Line) -> bytes:

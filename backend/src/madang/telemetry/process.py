@@ -4,19 +4,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 import structlog
-from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.trace import Tracer
 
-from madang import __version__
 from madang.clock import Clock, utc_now
 from madang.errors import ConfigurationError
-from madang.telemetry.environment import OtelSettings, read_otel_settings
-from madang.telemetry.lines import STANDARD_OUTPUT, ConsoleLines, JsonLines, Line
+from madang.telemetry.environment import read_otel_settings
+from madang.telemetry.lines import STANDARD_OUTPUT, ConsoleLines, Fields, JsonLines
 from madang.telemetry.logs import connect_logs
 
 log = structlog.get_logger(__name__)
@@ -29,17 +25,16 @@ _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.
 _APPEND_SECONDS = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1)
 
 
-class Stoppable(Protocol):
-    """A provider or an exporter: `shutdown` sends what it holds, or gives up what it is doing."""
-
-    def shutdown(self) -> None:
-        """End."""
-
-
 class Telemetry:
     """The tracer, the meter and the instruments of one process.
 
     Without an exporter the instruments do nothing; spans have their ids all the same.
+
+    Args:
+        tracer: starts spans.
+        meter: makes the instruments.
+        finish: send the rest and end, called side by side by `shutdown`.
+        give_up: end a `finish` that takes too long.
     """
 
     def __init__(
@@ -47,13 +42,13 @@ class Telemetry:
         tracer: Tracer,
         meter: Meter,
         *,
-        providers: Sequence[Stoppable] = (),
-        exporters: Sequence[Stoppable] = (),
+        finish: Sequence[Callable[[], None]] = (),
+        give_up: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.tracer = tracer
         self.meter = meter
-        self._providers = providers
-        self._exporters = exporters
+        self._finish = finish
+        self._give_up = give_up
         self._stopped = False
         self.request_duration = meter.create_histogram(
             "http.server.request.duration",
@@ -109,8 +104,8 @@ class Telemetry:
         self._stopped = True
         deadline = time.monotonic() + timeout_seconds
         threads = [
-            threading.Thread(target=provider.shutdown, name="telemetry-shutdown", daemon=True)
-            for provider in self._providers
+            threading.Thread(target=finish, name="telemetry-shutdown", daemon=True)
+            for finish in self._finish
         ]
         for thread in threads:
             thread.start()
@@ -119,8 +114,8 @@ class Telemetry:
         if not any(thread.is_alive() for thread in threads):
             return True
         log.warning("telemetry_not_flushed", timeout_seconds=timeout_seconds)
-        for exporter in self._exporters:
-            exporter.shutdown()
+        for give_up in self._give_up:
+            give_up()
         return False
 
 
@@ -153,51 +148,21 @@ def configure(
     """
     ratio = SAMPLED_EMBEDDED if embedded else SAMPLED
     settings = read_otel_settings(os.environ, default_ratio=ratio)
-    try:
-        telemetry, export = _start(settings, service_name, instance)
-    except (ValueError, RuntimeError) as error:  # a limit that only the SDK knows
-        raise ConfigurationError(f"OTEL_*: {' '.join(str(error).split())}") from None
+    fields = Fields(service_name, clock)
     if console is None:
         console = embedded and os.isatty(STANDARD_OUTPUT)
-    if console:
-        colors = "NO_COLOR" not in os.environ
-        connect_logs(ConsoleLines(clock, colors=colors), level=log_level, with_calls=False)
-    else:
-        connect_logs(JsonLines(service_name, clock, export), level=log_level, with_calls=True)
-    return telemetry
-
-
-def _start(
-    settings: OtelSettings, service_name: str, instance: str
-) -> tuple[Telemetry, Callable[[Line], None] | None]:
-    resource = Resource.create(
-        {
-            "service.name": service_name,
-            "service.instance.id": instance,
-            "service.version": __version__,
-        }
+    render = (
+        ConsoleLines(fields, colors="NO_COLOR" not in os.environ) if console else JsonLines(fields)
     )
-    spans = TracerProvider(settings.sampler, resource, shutdown_on_exit=False)
-    meter: Meter = NoOpMeter("madang")
-    providers: list[Stoppable] = [spans]
-    exporters: list[Stoppable] = []
-    export: Callable[[Line], None] | None = None
-    if settings.traces or settings.metrics or settings.logs:
-        from madang.telemetry import otlp  # noqa: PLC0415  # slow to load, and seldom needed
+    connect_logs(render, level=log_level, with_calls=not console)
+    from madang.telemetry import providers  # noqa: PLC0415  # the SDK reads OTEL_* when imported
 
-        if settings.traces:
-            exporters.append(span_exporter := otlp.span_exporter(settings.traces))
-            spans.add_span_processor(otlp.span_processor(span_exporter))
-        if settings.metrics:
-            exporters.append(metric_exporter := otlp.metric_exporter(settings.metrics))
-            providers.append(metrics := otlp.meter_provider(metric_exporter, resource))
-            meter = metrics.get_meter("madang", __version__)
-        if settings.logs:
-            exporters.append(log_exporter := otlp.log_exporter(settings.logs))
-            providers.append(logs := otlp.logger_provider(log_exporter, resource))
-            export = otlp.line_exporter(logs.get_logger("madang", __version__))
-    tracer = spans.get_tracer("madang", __version__)
-    return Telemetry(tracer, meter, providers=providers, exporters=exporters), export
+    try:
+        started = providers.start(settings, service_name, instance)
+    except (ValueError, RuntimeError) as error:  # what only the SDK knows to be wrong
+        raise ConfigurationError(f"OTEL_*: {' '.join(str(error).split())}") from None
+    fields.export = started.export_line
+    return Telemetry(started.tracer, started.meter, finish=started.finish, give_up=started.give_up)
 
 
 def _observed(
