@@ -1,0 +1,1 @@
+"""What happens on the board, pushed to browsers: buses, the hub, and the event stream."""
