@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -104,13 +103,13 @@ def test_line_has_the_bound_request_id() -> None:
 
 def test_line_of_an_exception_has_its_traceback() -> None:
     try:
-        os.environ["no such\nthing"]
-    except KeyError as error:
+        int("no such\nnumber")
+    except ValueError as error:
         given = line_of("failed", "error", exc_info=error)
         in_hand = line_of("failed", "error", exc_info=True)
     text = str(given["exception"])
     assert text.startswith("Traceback (most recent call last):\n")
-    assert text.endswith("KeyError: 'no such\\nthing'")
+    assert text.endswith("with base 10: 'no such\\nnumber'")
     assert in_hand == given
     assert "exception" not in line_of("fine", exc_info=False)
 
