@@ -12,8 +12,14 @@ export function makeLiveFeed(queries: QueryClient, sessionEnded: () => void): Li
     messages: (events) => applyBoardEvents(queries, events),
     calls: (events) => applyCallEvents(queries, events),
     reread(topics) {
-      for (const topic of topics) void queries.invalidateQueries({ queryKey: LISTS[topic] })
+      for (const topic of topics) void readAgain(queries, LISTS[topic])
     },
     sessionEnded,
   }
+}
+
+/** Also what is being read at this moment: the server may have answered before the gap. */
+async function readAgain(queries: QueryClient, queryKey: readonly string[]) {
+  await queries.cancelQueries({ queryKey })
+  await queries.invalidateQueries({ queryKey })
 }

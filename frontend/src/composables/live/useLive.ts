@@ -1,3 +1,4 @@
+import { until } from '@vueuse/core'
 import { computed, ref } from 'vue'
 import { openStream, type Frame } from '@/api/stream'
 import type { BoardEvent, CallEvent, Topic } from '@/api/types'
@@ -22,6 +23,7 @@ type Note =
 
 const TOPICS: Topic[] = ['calls', 'messages']
 const POLL_MS = 5_000
+const SETTLE_MS = 400
 
 const stream = ref<StreamState>('connecting')
 export const recentBoardEvents = new RecentEvents<BoardEvent>()
@@ -38,6 +40,14 @@ const pollMs = computed(() => (stream.value === 'polling' && online.value ? POLL
 
 export function useLive() {
   return { state, pollMs }
+}
+
+/**
+ * Waits for the stream to be there, or for it to be clear that it will take a while. A list that
+ * is read after this misses no event: what the stream brings joins it.
+ */
+export async function streamSettled(): Promise<void> {
+  await until(stream).not.toBe('connecting', { timeout: SETTLE_MS })
 }
 
 /** Begins to feed `feed` from the browser's one stream; the answer ends it. */

@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/vue-query'
 import { listMessages, PAGE_SIZE, type MessageFilter } from '@/api/messages'
 import type { BoardEvent, MessagePage } from '@/api/types'
-import { recentBoardEvents } from '@/composables/live/useLive'
+import { recentBoardEvents, streamSettled } from '@/composables/live/useLive'
 import { applyToPage } from './messagePages'
 
 export const BOARD_KEY = ['messages'] as const
@@ -26,6 +26,7 @@ export function applyBoardEvents(queries: QueryClient, events: BoardEvent[]): vo
 
 /** Reads a page and brings it up to the events that arrived while it was on its way. */
 export async function readBoard(filter: MessageFilter, signal?: AbortSignal): Promise<MessagePage> {
+  await streamSettled()
   const start = Date.now()
   const page = await listMessages(filter, signal)
   const missed = recentBoardEvents.since(start).filter((event) => concerns(page, event))

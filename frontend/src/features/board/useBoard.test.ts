@@ -1,5 +1,5 @@
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
-import { flushPromises, mount } from '@vue/test-utils'
+import { mount } from '@vue/test-utils'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { defineComponent, h, nextTick, ref } from 'vue'
 import { listMessages, type MessageFilter } from '@/api/messages'
@@ -24,7 +24,7 @@ async function aBoard() {
     return () => h('div')
   })
   mount(Page, { global: { plugins: [[VueQueryPlugin, { queryClient: queries }]] } })
-  await flushPromises()
+  await vi.waitFor(() => expect(board.query.isSuccess.value).toBe(true))
   const arrive = async (id: number) => {
     applyBoardEvents(queries, [{ type: 'created', message: aMessage({ id }) }])
     await nextTick()

@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/vue-query'
 import { recentCalls } from '@/api/calls'
 import type { CallEvent, RecentCalls } from '@/api/types'
-import { recentCallEvents } from '@/composables/live/useLive'
+import { recentCallEvents, streamSettled } from '@/composables/live/useLive'
 
 export const RECENT_KEY = ['calls', 'recent'] as const
 
@@ -16,6 +16,7 @@ export function applyCallEvents(queries: QueryClient, events: CallEvent[]): void
 
 /** Reads the live list and brings it up to the calls that arrived while it was on its way. */
 export async function readRecent(signal?: AbortSignal): Promise<RecentCalls> {
+  await streamSettled()
   const start = Date.now()
   const recent = await recentCalls(signal)
   return { ...recent, items: withCalls(recent.items, recentCallEvents.since(start)) }
