@@ -1,4 +1,4 @@
-"""The OTLP/HTTP exporters. Imported only by a process that exports: loading them takes 0.2 s."""
+"""The OTLP/HTTP exporters. Imported only by a process that exports: they are slow to load."""
 
 import time
 from collections.abc import Callable

@@ -67,7 +67,7 @@ def _sampler(sampling: Sampling) -> Sampler:
 def _export(
     started: Started, settings: OtelSettings, spans: TracerProvider, resource: Resource
 ) -> None:
-    from madang.telemetry import otlp  # noqa: PLC0415  # takes 0.1 s to load, and is seldom needed
+    from madang.telemetry import otlp  # noqa: PLC0415  # slow to load, and seldom needed
 
     if settings.traces:
         span_exporter = otlp.span_exporter(settings.traces)
