@@ -15,6 +15,8 @@ it.each([
   ['👍 good', 'good', '👍 [good]'],
   ['nothing here', 'absent', 'nothing here'],
   ['a.b*c', '.b*', 'a[.b*]c'],
+  ['category cat 고양이cat', 'cat', '[cat]egory [cat] 고양이[cat]'],
+  ['concat', 'cat', 'concat'],
   ['text', '  ', 'text'],
 ])('%s searched for %s', (text, search, expected) => {
   expect(marked(text, search)).toBe(expected)

@@ -3,9 +3,14 @@ export interface Piece {
   hit: boolean
 }
 
+/** Letters of scripts that are written without spaces, or found anywhere as Hangul is. */
+const SYLLABIC = /[\p{Script=Hangul}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u
+const LETTER = /[\p{L}\p{N}]/u
+
 /**
  * Cuts a text into pieces that match a word of the search and pieces that do not, comparing as
- * the search does: NFKC, without letter case. The pieces joined are the text.
+ * the search does: NFKC, without letter case, Korean anywhere and other words from where a word
+ * begins. The pieces joined are the text.
  */
 export function highlight(text: string, search: string): Piece[] {
   const words = folded(search).split(/\s+/).filter(Boolean)
@@ -36,9 +41,18 @@ function foldedWithOrigin(text: string) {
 function mark(letters: string, word: string, origin: number[], marked: boolean[]) {
   let from = letters.indexOf(word)
   while (from !== -1) {
-    marked.fill(true, origin[from], origin[from + word.length])
+    if (mayBegin(letters, word, from)) marked.fill(true, origin[from], origin[from + word.length])
     from = letters.indexOf(word, from + word.length)
   }
+}
+
+function mayBegin(letters: string, word: string, at: number): boolean {
+  const isInsideWord = isWordLetter(word[0]) && isWordLetter(letters[at - 1])
+  return !isInsideWord
+}
+
+function isWordLetter(letter: string | undefined): boolean {
+  return letter !== undefined && LETTER.test(letter) && !SYLLABIC.test(letter)
 }
 
 function pieces(text: string, marked: boolean[]): Piece[] {
