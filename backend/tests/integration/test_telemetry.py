@@ -4,21 +4,11 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+from tests.services.otlp import attribute, otlp_receiver
 from tests.services.ports import free_port
 
 pytestmark = pytest.mark.integration
@@ -48,51 +38,6 @@ def call():
 """
 
 
-@dataclass
-class Receiver:
-    """What has been sent so far."""
-
-    endpoint: str
-    traces: list[ExportTraceServiceRequest] = field(default_factory=list)
-    metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
-    logs: list[ExportLogsServiceRequest] = field(default_factory=list)
-
-
-@contextmanager
-def receiver() -> Iterator[Receiver]:
-    """An OTLP/HTTP receiver of protobuf on a free port."""
-    received = Receiver("")
-    keep: dict[str, Callable[[bytes], None]] = {
-        "/v1/traces": lambda body: received.traces.append(
-            ExportTraceServiceRequest.FromString(body)
-        ),
-        "/v1/metrics": lambda body: received.metrics.append(
-            ExportMetricsServiceRequest.FromString(body)
-        ),
-        "/v1/logs": lambda body: received.logs.append(ExportLogsServiceRequest.FromString(body)),
-    }
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            keep[self.path](self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        received.endpoint = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield received
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def work(code: str, **environ: str) -> tuple[list[str], list[dict[str, object]]]:
     """Run WORK and `code` in a process: the plain lines and the JSON lines it wrote."""
     done = subprocess.run(
@@ -112,88 +57,84 @@ def work(code: str, **environ: str) -> tuple[list[str], list[dict[str, object]]]
     )
 
 
-def attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
-    """OTLP attributes with string values as a dict."""
-    return {pair.key: pair.value.string_value for pair in pairs}
-
-
 def test_collector_gets_traces_metrics_and_logs_that_belong_together() -> None:
-    with receiver() as received:
+    with otlp_receiver() as received:
         printed, lines = work(
             "print(call(), flush=True)\nprint(telemetry.shutdown(10), flush=True)\n",
             OTEL_EXPORTER_OTLP_ENDPOINT=received.endpoint,
+            OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
             OTEL_LOGS_EXPORTER="otlp",
             OTEL_TRACES_SAMPLER="always_on",
-            OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,service.name=other",
-            OTEL_SERVICE_NAME="other",
         )
     traceparent, flushed = printed
     _, trace_id, span_id, _ = traceparent.split("-")
     assert flushed == "True"
 
-    resource_spans = received.traces[0].resource_spans[0]
-    named = attributes(resource_spans.resource.attributes)
-    assert named["service.name"] == "madang-api"
-    assert named["service.instance.id"] == "pod-1"
-    assert named["service.version"]
-    assert named["deployment.environment.name"] == "test"
-    span = resource_spans.scope_spans[0].spans[0]
-    assert (span.name, span.trace_id.hex(), span.span_id.hex()) == ("GET", trace_id, span_id)
+    (span,) = received.spans
+    assert (span.service, span.span.name) == ("madang-api", "GET")
+    assert (span.trace_id, span.span.span_id.hex()) == (trace_id, span_id)
 
-    record = received.logs[0].resource_logs[0].scope_logs[0].log_records[0]
-    assert (record.trace_id.hex(), record.span_id.hex()) == (trace_id, span_id)
-    assert (record.body.string_value, record.severity_text) == ("call", "INFO")
-    assert attributes(record.attributes)["request_id"] == "request-1"
-    assert attributes(record.attributes)["lone"] == "\\ud800"
+    (log,) = received.logs
+    assert log.service == "madang-api"
+    assert (log.record.trace_id.hex(), log.record.span_id.hex()) == (trace_id, span_id)
+    assert (log.record.body.string_value, log.record.severity_text) == ("call", "INFO")
+    assert attribute(log.record.attributes, "request_id") == "request-1"
+    assert attribute(log.record.attributes, "status") == 200
+    assert attribute(log.record.attributes, "lone") == "\\ud800"
 
-    metrics = received.metrics[-1].resource_metrics[0].scope_metrics[0].metrics
-    assert {metric.name: metric.unit for metric in metrics} == {
+    (line,) = lines
+    assert [line[name] for name in ("trace_id", "span_id", "request_id")] == [
+        trace_id,
+        span_id,
+        "request-1",
+    ]
+
+
+def test_collector_gets_the_metrics_under_their_standard_names() -> None:
+    with otlp_receiver() as received:
+        work("call()\ntelemetry.shutdown(10)\n", OTEL_EXPORTER_OTLP_ENDPOINT=received.endpoint)
+    metrics = {received.metric.name: received.metric for received in received.metrics}
+    assert {name: metric.unit for name, metric in metrics.items()} == {
         "http.server.request.duration": "s",
         "madang.spool.append.duration": "s",
         "madang.ship.sent": "{call}",
         "madang.ship.backlog.bytes": "By",
         "madang.record.lag": "s",
     }
-    duration = next(m for m in metrics if m.name == "http.server.request.duration")
-    point = duration.histogram.data_points[0]
+    point = metrics["http.server.request.duration"].histogram.data_points[0]
     assert point.count == 1
     assert list(point.explicit_bounds)[:3] == [0.005, 0.01, 0.025]
-    assert attributes(point.attributes)["http.route"] == "/api/messages"
-
-    (line,) = lines
-    assert (line["trace_id"], line["span_id"], line["request_id"]) == (
-        trace_id,
-        span_id,
-        "request-1",
-    )
+    assert attribute(point.attributes, "http.route") == "/api/messages"
+    assert metrics["madang.ship.backlog.bytes"].gauge.data_points[0].as_int == 4096
+    assert metrics["madang.record.lag"].gauge.data_points[0].as_double == 0.25
 
 
 def test_collector_gets_only_what_was_asked_for() -> None:
-    with receiver() as received:
+    with otlp_receiver() as received:
         work(
             "call()\ntelemetry.shutdown(10)\n",
             OTEL_EXPORTER_OTLP_ENDPOINT=received.endpoint,
             OTEL_TRACES_SAMPLER="always_on",
             OTEL_METRICS_EXPORTER="none",
         )
-    assert len(received.traces) == 1
+    assert len(received.spans) == 1
     assert received.metrics == []
     assert received.logs == []
 
 
 def test_unsampled_span_is_not_sent_and_has_its_trace_all_the_same() -> None:
-    with receiver() as received:
+    with otlp_receiver() as received:
         printed, lines = work(
             "print(call(), flush=True)\ntelemetry.shutdown(10)\n",
             OTEL_EXPORTER_OTLP_ENDPOINT=received.endpoint,
             OTEL_TRACES_SAMPLER="always_off",
         )
-    assert received.traces == []
+    assert received.spans == []
     assert lines[0]["trace_id"] == printed[0].split("-")[1]
 
 
 def test_forked_process_sends_its_own_spans() -> None:
-    with receiver() as received:
+    with otlp_receiver() as received:
         work(
             "call()\n"
             "child = os.fork()\n"
@@ -205,14 +146,8 @@ def test_forked_process_sends_its_own_spans() -> None:
             OTEL_EXPORTER_OTLP_ENDPOINT=received.endpoint,
             OTEL_TRACES_SAMPLER="always_on",
         )
-    spans = [
-        span.span_id
-        for request in received.traces
-        for resource_spans in request.resource_spans
-        for scope_spans in resource_spans.scope_spans
-        for span in scope_spans.spans
-    ]
-    assert len(spans) == len(set(spans)) == 2
+    sent = [span.span.span_id for span in received.spans]
+    assert len(sent) == len(set(sent)) == 2
 
 
 TIMED = """

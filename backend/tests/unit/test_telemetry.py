@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.metrics import NoOpMeter
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import INVALID_SPAN, get_current_span, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import SecretStr
 
+import madang
 from madang.errors import ConfigurationError
 from madang.telemetry import (
     Telemetry,
@@ -379,6 +380,17 @@ def test_sampler_decides_as_the_standard_says(
         for parent in ("", UNSAMPLED, SAMPLED)
     ]
     assert decided == [root, unsampled_parent, sampled_parent]
+
+
+def test_resource_is_ours_and_the_environment_adds_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "other")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,deployment=blue")
+    tracer = start(settings_of({}), "madang-api", "pod-1").tracer
+    assert isinstance(tracer, Tracer)
+    found = tracer.resource.attributes
+    assert (found["service.name"], found["service.instance.id"]) == ("madang-api", "pod-1")
+    assert found["service.version"] == madang.__version__
+    assert found["deployment"] == "blue"
 
 
 def test_embedded_samples_every_trace_and_the_services_a_tenth() -> None:
