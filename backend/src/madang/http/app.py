@@ -10,12 +10,15 @@ from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 from uuid_utils import uuid7
 from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.routing import IntegerConverter, Map
 
 from madang.http.guard import Authenticate, register_guard
 from madang.http.openapi import docs_blueprint, route_template
 from madang.http.problem import register_problem_handlers
+from madang.telemetry import bind_request_id
 
 LARGEST_BODY = 64 * 1024
+HIGHEST_ID = 2**63 - 1
 ENDPOINT_ENVIRON_KEY = "madang.endpoint"
 """Where the WSGI environment carries the route template, for the call log."""
 
@@ -40,8 +43,21 @@ class _JsonProvider(DefaultJSONProvider):
             raise ValueError("nested too deep") from None
 
 
+class _IdConverter(IntegerConverter):
+    """`<id:…>`: a row number. What no row can have does not match, however many digits it has."""
+
+    regex = r"[1-9][0-9]{0,18}"
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=HIGHEST_ID)
+
+
 class _Application(Flask):
     json_provider_class = _JsonProvider
+
+    def __init__(self, import_name: str, *, static_folder: str | None) -> None:
+        super().__init__(import_name, static_folder=static_folder)
+        self.url_map.converters["id"] = _IdConverter
 
 
 def create_app(
@@ -68,6 +84,7 @@ def create_app(
 def _begin() -> None:
     offered = request.headers.get("X-Request-Id", "")
     g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
+    bind_request_id(g.request_id)
     if request.content_length and not request.is_json:
         raise UnsupportedMediaType("Send application/json")
 

@@ -150,7 +150,7 @@ def _responses(declared: Operation, references: References) -> dict[str, Any]:
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
     for converter, name in _CONVERTER.findall(rule.rule):
-        schema = {"type": "integer"} if converter == "int" else {"type": "string"}
+        schema = {"type": "integer"} if converter in {"id", "int"} else {"type": "string"}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
