@@ -4,13 +4,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from madang.errors import ConfigurationError, DatabaseUnavailableError
 
@@ -38,19 +38,19 @@ class Database:
         self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
         options: dict[str, Any] = {
             "pool_size": pool_size,
+            "hide_parameters": True,
             "max_overflow": 0,
             "pool_timeout": POOL_WAIT_SECONDS,
             "connect_args": _connect_args(self.is_sqlite),
         }
-        level = "SERIALIZABLE" if self.is_sqlite else "READ COMMITTED"
+        level = _isolation(self.is_sqlite)
         self.writes: Engine = create_engine(self.url, isolation_level=level, **options)
         self.reads: Engine = create_engine(
             self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
         )
         if self.is_sqlite:
-            for engine in (self.writes, self.reads):
-                event.listen(engine, "connect", _configure_sqlite)
-            event.listen(self.writes, "begin", _begin_immediate)
+            event.listen(self.reads, "connect", _configure_sqlite)
+            _prepare_sqlite_writes(self.writes)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -59,7 +59,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, or it broke.
         """
-        with _translated(), self.reads.connect() as connection:
+        with connection_edge(), self.reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -69,7 +69,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, it broke, or a lock was not given.
         """
-        with _translated(), self._one_writer, self.writes.begin() as connection:
+        with connection_edge(), self._one_writer, self.writes.begin() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -85,6 +85,22 @@ class Database:
         """Close all idle connections."""
         self.reads.dispose()
         self.writes.dispose()
+
+
+def migration_engine(database: Database) -> Engine:
+    """Connections for migrations: none is kept, and a statement may take as long as it needs."""
+    arguments = _connect_args(database.is_sqlite)
+    for limit in ("read_timeout", "write_timeout"):
+        arguments.pop(limit, None)
+    engine = create_engine(
+        database.url,
+        isolation_level=_isolation(database.is_sqlite),
+        poolclass=NullPool,
+        connect_args=arguments,
+    )
+    if database.is_sqlite:
+        _prepare_sqlite_writes(engine)
+    return engine
 
 
 def parse_url(url: str) -> URL:
@@ -106,6 +122,15 @@ def parse_url(url: str) -> URL:
     raise ConfigurationError(
         f"MADANG_DATABASE_URL: {backend} is not supported, use mariadb:// or sqlite:///"
     )
+
+
+def _isolation(is_sqlite: bool) -> Literal["SERIALIZABLE", "READ COMMITTED"]:
+    return "SERIALIZABLE" if is_sqlite else "READ COMMITTED"
+
+
+def _prepare_sqlite_writes(engine: Engine) -> None:
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
 
 
 def _connect_args(is_sqlite: bool) -> dict[str, Any]:
@@ -139,7 +164,8 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def connection_edge() -> Iterator[None]:
+    """Turn driver errors that mean "not available now" into DatabaseUnavailableError."""
     try:
         yield
     except PoolTimeoutError as error:
