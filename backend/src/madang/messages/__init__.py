@@ -1,0 +1,1 @@
+"""Messages: posting, reading, editing, deleting and searching."""
