@@ -1,0 +1,119 @@
+"""Real services, started when the first test asks for them, and a clean part of each for a test.
+
+`MADANG_TEST_DATABASE_URL`, `MADANG_TEST_REDIS_URL` and `MADANG_TEST_KAFKA_BOOTSTRAP` name running
+ones to use instead. What is missing is an error, never a skip.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.services.kafka import Kafka, kafka
+from tests.services.mariadb import MariaDB, mariadb
+from tests.services.otlp import OtlpReceiver, otlp_receiver
+from tests.services.redis import Redis, redis
+from tests.services.stack import Dependencies, Embedded, Stack
+from tests.services.workspace import temporary_directory
+
+
+@pytest.fixture(scope="session")
+def services_directory() -> Iterator[Path]:
+    """For the data of services; unlike pytest's own directories, other users may pass."""
+    with temporary_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(services_directory: Path) -> Iterator[MariaDB]:
+    """The session's MariaDB. Tests that stop it start their own with `mariadb(...)`."""
+    if url := os.environ.get("MADANG_TEST_DATABASE_URL"):
+        yield MariaDB.at(url)
+        return
+    with mariadb(services_directory / "mariadb") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(services_directory: Path) -> Iterator[Redis]:
+    """The session's Redis. Tests that stop it start their own with `redis(...)`."""
+    if url := os.environ.get("MADANG_TEST_REDIS_URL"):
+        yield Redis(url)
+        return
+    with redis(services_directory / "redis") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_server(services_directory: Path) -> Iterator[Kafka]:
+    """The session's Kafka, one node. Tests that break it start their own with `kafka(...)`."""
+    if bootstrap := os.environ.get("MADANG_TEST_KAFKA_BOOTSTRAP"):
+        yield Kafka(bootstrap)
+        return
+    with kafka(services_directory / "kafka") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def database_url(mariadb_server: MariaDB) -> Iterator[str]:
+    """An empty database on MariaDB for the module, without tables."""
+    with mariadb_server.database(f"test_{uuid4().hex[:12]}") as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database_url(mariadb_server: MariaDB) -> Iterator[str]:
+    """An empty database on MariaDB for one test, without tables."""
+    with mariadb_server.database(f"test_{uuid4().hex[:12]}") as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """Redis database 1, emptied. The stack's is 0."""
+    return redis_server.empty(1)
+
+
+@pytest.fixture
+def kafka_topic(kafka_server: Kafka) -> Iterator[str]:
+    """The name of a topic for one test, not made yet, deleted afterwards."""
+    name = f"test-{uuid4().hex[:12]}"
+    yield name
+    kafka_server.delete_topic(name)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    services_directory: Path,
+    database_url: str,
+    redis_server: Redis,
+    kafka_server: Kafka,
+) -> Iterator[Stack]:
+    """The whole topology behind nginx, for the module, on its own database and topic."""
+    topic = f"test-{uuid4().hex[:12]}"
+    running = Stack(
+        services_directory / f"stack-{topic}",
+        Dependencies(database_url, redis_server.empty(0), kafka_server.bootstrap, topic),
+    )
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        kafka_server.delete_topic(topic)
+
+
+@pytest.fixture(scope="module")
+def embedded(services_directory: Path) -> Iterator[Embedded]:
+    """`madang serve` with an empty data directory, for the module."""
+    with Embedded(services_directory / f"embedded-{uuid4().hex[:12]}").running() as running:
+        yield running
+
+
+@pytest.fixture
+def otlp() -> Iterator[OtlpReceiver]:
+    """A receiver of OpenTelemetry data; `otlp.environment` makes a process send there."""
+    with otlp_receiver() as receiver:
+        yield receiver
