@@ -19,7 +19,8 @@ from granian.log import LogLevels
 from starlette.types import ASGIApp
 
 from madang.errors import ConfigurationError
-from madang.http.worker import load_worker
+from madang.http.worker import let_workers_be_stopped, load_worker
+from madang.telemetry import granian_logging
 
 GRACE_SECONDS = 1
 WORKER_GRACE_SECONDS = 10
@@ -157,10 +158,11 @@ def serve_wsgi(
         workers_kill_timeout=WORKER_GRACE_SECONDS,
         respawn_failed_workers=True,
         log_level=LogLevels.error,
-        log_dictconfig={"loggers": {"_granian": {"handlers": [], "propagate": True}}},
+        log_dictconfig=granian_logging(),
     )
     if on_ready is not None:
         server.on_startup(on_ready)
+    let_workers_be_stopped()
     server.serve(target_loader=partial(load_worker, target), wrap_loader=False)
 
 

@@ -1,6 +1,6 @@
 """The built pages, served by the process itself, and the embedded application around them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,9 +15,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from madang.http.asgi import PROBLEM_HANDLERS, SECURITY_HEADERS
+from madang.http.body import with_measured_bodies
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 INDEX = "index.html"
 HASHED = "assets/"
@@ -82,15 +83,9 @@ def embedded_app(
 
 
 def _as_asgi(application: "WSGIApplication") -> ASGIApp:
-    def with_whole_input(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        # The input has an end here, so a body without a length can be read.
-        environ["wsgi.input_terminated"] = True
-        return application(environ, start_response)
-
+    measured = with_measured_bodies(application)
     # a2wsgi has types of its own for the same protocols.
-    return cast("ASGIApp", WSGIMiddleware(cast("Any", with_whole_input), workers=API_THREADS))
+    return cast("ASGIApp", WSGIMiddleware(cast("Any", measured), workers=API_THREADS))
 
 
 def _may_be_page(path: str, request: Request) -> bool:
