@@ -20,7 +20,13 @@ from madang.errors import SpoolError, SpoolFullError
 from madang.http.app import ENDPOINT_ENVIRON_KEY
 from madang.http.guard import SAFE_METHODS, USER_ENVIRON_KEY
 from madang.settings import SpoolPolicy
-from madang.telemetry import CALL_LINE, Telemetry, parse_traceparent, traceparent_of
+from madang.telemetry import (
+    CALL_LINE,
+    Telemetry,
+    bind_request_id,
+    parse_traceparent,
+    traceparent_of,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,6 +43,7 @@ MICROSECONDS = 1_000_000
 UNMATCHED = "(unmatched)"
 
 _NOT_RECORDED = re.compile(r"/api/(?:health(?:/.*)?|openapi\.json|docs)")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 
 
@@ -110,6 +117,7 @@ class CallCapture:
             if self._record(event, span):
                 answer.headers.append((CALL_HEADER, str(call_id)))
             self._observe(event, span)
+        bind_request_id("")
         start_response(answer.status, answer.headers)
         return [answer.body]
 
@@ -156,7 +164,7 @@ class CallCapture:
 
     def _observe(self, event: CallEvent, span: Span) -> None:
         attributes: dict[str, str | int] = {
-            "http.request.method": event.method,
+            "http.request.method": event.method if event.method in _METHODS else "_OTHER",
             "http.route": event.endpoint,
             "http.response.status_code": event.status,
         }

@@ -87,7 +87,18 @@ class RedisRecentCalls:
             entries = self._client.xrevrange(STREAM, count=limit)  # type: ignore[assignment]  # RESP
         except redis.RedisError as error:
             raise RedisUnavailableError from error
-        return _distinct([fields[FIELD] for _, fields in entries])
+        return _distinct([fields[FIELD] for _, fields in entries if FIELD in fields])
+
+    def ping(self) -> None:
+        """Ask the smallest question.
+
+        Raises:
+            RedisUnavailableError: there was no answer.
+        """
+        try:
+            self._client.ping()
+        except redis.RedisError as error:
+            raise RedisUnavailableError from error
 
 
 def _distinct(raw: Sequence[bytes]) -> list[CallEvent]:

@@ -97,6 +97,7 @@ class Recorder:
         self._telemetry = telemetry
         self._clock = clock
         self._on_recorded = on_recorded
+        self._lag_seconds = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Faults of the source or the database are waited out."""
@@ -107,6 +108,10 @@ class Recorder:
             except UnavailableError as error:
                 log.warning("record_waits", reason=error.detail, cause=str(error.__cause__))
                 stop.wait(RETRY_SECONDS)
+
+    def lag_seconds(self) -> float:
+        """How old the newest event of the last batch was when it was written."""
+        return self._lag_seconds
 
     def _record_until_done(self, batch: Batch, stop: threading.Event) -> None:
         while True:
@@ -162,6 +167,9 @@ class Recorder:
         return new
 
     def _tell(self, content: "_Content", new: Sequence[CallEvent]) -> None:
+        if new:
+            newest = max(event.timestamp for event in new)
+            self._lag_seconds = max(0.0, (self._clock() - newest).total_seconds())
         self._telemetry.record_recorded.add(len(new))
         for offset, reason, _ in content.rejected:
             log.error("event_rejected", offset=offset, reason=reason)

@@ -3,7 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from opentelemetry.metrics import NoOpMeter
+from opentelemetry.trace import NoOpTracer
+
 from madang.calls.event import CallEvent, new_call_id
+from madang.telemetry import Telemetry
 
 NOON = datetime(2030, 5, 17, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -26,3 +30,8 @@ def call(seconds_after_noon: float = 0, **changed: Any) -> CallEvent:
         "message": "GET /api/messages 200 in 1.5 ms by reader",
     }
     return CallEvent(**(fields | changed))
+
+
+def no_telemetry() -> Telemetry:
+    """Telemetry that goes nowhere."""
+    return Telemetry(NoOpTracer(), NoOpMeter("tests"))

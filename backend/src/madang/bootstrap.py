@@ -1,0 +1,350 @@
+"""Puts the processes together. The only place that constructs adapters."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import redis
+import structlog
+from flask import Flask
+
+from madang.accounts.passwords import Passwords
+from madang.accounts.routes import accounts_blueprint, authenticator
+from madang.accounts.service import AccountService
+from madang.accounts.sessions import (
+    NoSessionCache,
+    RedisSessionCache,
+    RevocationWatch,
+    SessionCache,
+)
+from madang.cache import CacheRedis
+from madang.calls.capture import CallCapture
+from madang.calls.recent import RecentCalls, RedisRecentCalls
+from madang.calls.routes import logs_blueprint
+from madang.calls.service import CallLogService
+from madang.calls.spool import SpoolWriter
+from madang.clock import utc_now
+from madang.db import migrate as schema
+from madang.db.engine import Database
+from madang.errors import SpoolFullError
+from madang.http.app import create_app
+from madang.http.guard import Authenticate
+from madang.http.health import Dependency, health_blueprint
+from madang.http.server import serve_asgi, serve_wsgi
+from madang.http.worker import at_worker_end
+from madang.live.app import Live, live_app
+from madang.live.bus import EventBus
+from madang.live.redis_bus import RedisBus
+from madang.messages.first_page import FirstPageCache
+from madang.messages.models import BoardEvent
+from madang.messages.routes import messages_blueprint
+from madang.messages.service import MessageService
+from madang.settings import Settings
+from madang.telemetry import Telemetry, configure
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = structlog.get_logger(__name__)
+
+API, SHIP, RECORD, LIVE = "madang-api", "madang-ship", "madang-record", "madang-live"
+API_WORKER = "madang.bootstrap:api_worker"
+THREADS_VARIABLE = "MADANG_API_THREADS"
+REDIS_SECONDS = 2.0
+TELEMETRY_SECONDS = 3.0
+
+
+def instance_of(settings: Settings) -> str:
+    """The name of this pod or host in the call log."""
+    return (settings.instance or socket.gethostname())[:128]
+
+
+def account_service(
+    settings: Settings,
+    database: Database,
+    secret_key: bytes,
+    cache: SessionCache,
+    *,
+    first_becomes_admin: bool = False,
+) -> AccountService:
+    """The rules of accounts over `database`."""
+    return AccountService(
+        database,
+        Passwords(),
+        secret_key,
+        cache,
+        session_days=settings.session_days,
+        first_becomes_admin=first_becomes_admin,
+    )
+
+
+def build_app(
+    settings: Settings,
+    database: Database,
+    accounts: AccountService,
+    recent: RecentCalls,
+    bus: EventBus,
+    *,
+    first_pages: FirstPageCache | None,
+    dependencies: Mapping[str, Dependency],
+) -> tuple[Flask, Authenticate]:
+    """The HTTP API with all its features, and what finds the caller of a request."""
+
+    def publish(event: BoardEvent) -> None:
+        bus.publish("messages", msgspec.json.encode(event))
+
+    authenticate = authenticator(accounts, secure=settings.secure_cookies)
+    blueprints = (
+        accounts_blueprint(accounts, secure=settings.secure_cookies),
+        messages_blueprint(MessageService(database, publish, first_pages)),
+        logs_blueprint(CallLogService(database, recent)),
+        health_blueprint(dependencies),
+    )
+    return create_app(blueprints, authenticate, settings.public_url), authenticate
+
+
+def captured(
+    settings: Settings, app: "WSGIApplication", spool: SpoolWriter, telemetry: Telemetry
+) -> "WSGIApplication":
+    """The application behind the capture of its calls; bare where the call log is off."""
+    if not settings.call_log:
+        return app
+    return CallCapture(
+        app,
+        spool,
+        telemetry,
+        utc_now,
+        service_name=API,
+        instance=instance_of(settings),
+        policy=settings.spool_policy,
+    )
+
+
+def open_spool(settings: Settings) -> SpoolWriter:
+    """A writer of this process' own in the spool directory.
+
+    Raises:
+        SpoolError: the directory cannot be used.
+    """
+    return SpoolWriter(
+        settings.require_spool_dir(),
+        max_bytes=settings.spool_max_bytes,
+        segment_bytes=settings.spool_segment_bytes,
+    )
+
+
+def spool_check(spool: SpoolWriter) -> str | None:
+    """For readiness: a remark where calls went unrecorded.
+
+    Raises:
+        SpoolFullError: the spool has no room.
+    """
+    if spool.is_full():
+        raise SpoolFullError
+    unrecorded = spool.unrecorded()
+    return f"{unrecorded} calls were answered and not recorded" if unrecorded else None
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """A connection pool that gives up within two seconds."""
+    return redis.Redis.from_url(
+        settings.require_redis_url(),
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+    )
+
+
+def api_worker() -> "WSGIApplication":
+    """One worker of `madang api`; called in its process."""
+    settings = Settings.load()
+    telemetry = configure(API, instance_of(settings), log_level=settings.log_level)
+    at_worker_end(partial(telemetry.shutdown, TELEMETRY_SECONDS))
+    database = Database(
+        settings.require_database_url(), pool_size=int(os.environ.get(THREADS_VARIABLE, "4"))
+    )
+    watch = RevocationWatch(database)
+    watch.start()
+    url = settings.require_redis_url()
+    cache = CacheRedis.from_url(url)
+    recent = RedisRecentCalls(redis_client(settings))
+    spool = open_spool(settings)
+    sessions = RedisSessionCache(cache, watch)
+    accounts = account_service(settings, database, settings.require_secret_key(), sessions)
+    app, _ = build_app(
+        settings,
+        database,
+        accounts,
+        recent,
+        RedisBus(url),
+        first_pages=FirstPageCache(cache),
+        dependencies={
+            "database": Dependency(database.ping),
+            "redis": Dependency(recent.ping, needed=False),
+            "spool": Dependency(lambda: spool_check(spool), needed=False),
+        },
+    )
+    return captured(settings, app, spool, telemetry)
+
+
+def api(host: str, port: int, workers: int, threads: int) -> None:
+    """Run `madang api` until it is told to stop.
+
+    Raises:
+        MadangError: a setting is missing, the schema does not fit, the port cannot be had.
+    """
+    settings = Settings.load()
+    settings.require_secret_key()
+    settings.require_redis_url()
+    settings.require_spool_dir()
+    configure(API, instance_of(settings), log_level=settings.log_level)
+    database = Database(settings.require_database_url(), pool_size=1)
+    schema.check(database)
+    database.close()
+    os.environ[THREADS_VARIABLE] = str(threads)
+    serve_wsgi(
+        API_WORKER,
+        host,
+        port,
+        workers=workers,
+        threads=threads,
+        on_ready=lambda: log.info("listening", host=host, port=port, workers=workers),
+    )
+
+
+def live(host: str, port: int) -> None:
+    """Run `madang live` until it is told to stop.
+
+    Raises:
+        MadangError: a setting is missing, the schema does not fit, the port cannot be had.
+    """
+    settings = Settings.load()
+    telemetry = configure(LIVE, instance_of(settings), log_level=settings.log_level)
+    database = Database(settings.require_database_url())
+    schema.check(database)
+    secret_key = settings.require_secret_key()
+    accounts = account_service(settings, database, secret_key, NoSessionCache())
+    authenticate = authenticator(accounts, secure=settings.secure_cookies)
+    feature = Live(RedisBus(settings.require_redis_url()), authenticate)
+    dependencies = {
+        "database": Dependency(database.ping),
+        "redis": Dependency(feature.check),
+    }
+    serve_asgi(
+        live_app(feature, dependencies),
+        host,
+        port,
+        on_stop=feature.stop,
+        on_ready=lambda bound: log.info("listening", host=host, port=bound),
+        lifespan=feature.running,
+    )
+    telemetry.shutdown()
+
+
+def ship() -> None:
+    """Run `madang ship` until it is told to stop.
+
+    Raises:
+        MadangError: a setting is missing, or the spool cannot be read.
+    """
+    from madang.calls.shipper import KafkaShipper, RedisShipper
+    from madang.calls.spool import Reader, SpoolReader
+
+    settings = Settings.load()
+    telemetry = configure(SHIP, instance_of(settings), log_level=settings.log_level)
+    directory = settings.require_spool_dir()
+    directory.mkdir(parents=True, exist_ok=True)
+    live_shipper = RedisShipper(
+        RedisRecentCalls(redis_client(settings)), SpoolReader(directory, Reader.live)
+    )
+    shipper = KafkaShipper(
+        settings,
+        SpoolReader(directory, Reader.durable),
+        telemetry,
+        key=instance_of(settings),
+        live_is_behind=live_shipper.is_behind,
+    )
+    telemetry.observe_ship_backlog(shipper.backlog_bytes)
+    stop = stop_on_signals()
+    thread = threading.Thread(target=live_shipper.run, args=[stop], name="redis", daemon=True)
+    thread.start()
+    log.info("shipping", spool=str(directory), topic=settings.kafka_topic)
+    shipper.run(stop)
+    thread.join(REDIS_SECONDS)
+    shipper.close()
+    telemetry.shutdown()
+
+
+def record() -> None:
+    """Run `madang record` until it is told to stop.
+
+    Raises:
+        MadangError: a setting is missing, the schema does not fit, or the topic is missing.
+    """
+    from madang.calls.kafka_source import KafkaSource
+    from madang.calls.recorder import Recorder
+
+    settings = Settings.load()
+    telemetry = configure(RECORD, instance_of(settings), log_level=settings.log_level)
+    database = Database(settings.require_database_url(), pool_size=2)
+    schema.check(database)
+    source = KafkaSource(settings, database)
+    recorder = Recorder(database, source, telemetry, utc_now)
+    telemetry.observe_record_lag(recorder.lag_seconds)
+    stop = stop_on_signals()
+    log.info("recording", topic=settings.kafka_topic)
+    recorder.run(stop)
+    source.close()
+    database.close()
+    telemetry.shutdown()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def migrate(*, check_only: bool) -> str:
+    """Bring the schema up, or only check it; a line that says what was found or done.
+
+    Raises:
+        MadangError: the database does not answer, or its schema does not fit.
+    """
+    settings = Settings.load()
+    database = Database(settings.require_database_url(), pool_size=1)
+    try:
+        if check_only:
+            schema.check(database)
+            return "The schema fits this version"
+        return str(schema.upgrade(database))
+    finally:
+        database.close()
+
+
+def openapi_document() -> str:
+    """The API's description; constructed from code alone, without any service."""
+    from madang.calls.recent import MemoryRecentCalls
+    from madang.http.openapi import describe
+    from madang.live.bus import LocalBus
+
+    settings = Settings(public_url=None)
+    database = Database("sqlite://")
+    accounts = account_service(settings, database, b"\0" * 32, NoSessionCache())
+    app, _ = build_app(
+        settings,
+        database,
+        accounts,
+        MemoryRecentCalls(),
+        LocalBus(),
+        first_pages=None,
+        dependencies={},
+    )
+    return json.dumps(describe(app), indent=2, ensure_ascii=False)

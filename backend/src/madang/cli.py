@@ -1,0 +1,124 @@
+"""The `madang` command: one sub-command a process, and the one-shots."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from madang import __version__
+from madang.errors import ConfigurationError, MadangError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_FAULT = 1
+EXIT_SETTING = 2
+ENVIRONMENT = """Settings come from the environment: MADANG_DATABASE_URL, MADANG_REDIS_URL,
+MADANG_KAFKA_BOOTSTRAP, MADANG_KAFKA_SECURITY_PROTOCOL, MADANG_KAFKA_SASL_*, MADANG_KAFKA_TOPIC,
+MADANG_SPOOL_DIR, MADANG_SECRET_KEY, MADANG_PUBLIC_URL, and OTEL_* as OpenTelemetry names them."""
+
+
+class _Group(click.Group):
+    """Prints an expected error as one line: exit code 2 for a setting, 1 for everything else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MadangError as error:
+            click.echo(f"madang: {error.detail}", err=True)
+            sys.exit(EXIT_SETTING if isinstance(error, ConfigurationError) else EXIT_FAULT)
+
+
+@click.group(cls=_Group, epilog=ENVIRONMENT)
+@click.version_option(__version__, prog_name="madang")
+def main() -> None:
+    """Madang: a message board that shows its work."""
+
+
+def _listens(default_port: int) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        command = click.option(
+            "--port", type=click.IntRange(1, 65535), default=default_port, show_default=True
+        )(command)
+        return click.option("--host", default="127.0.0.1", show_default=True)(command)
+
+    return decorate
+
+
+@main.command()
+@_listens(8080)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("madang-data"),
+    show_default=True,
+    help="Directory for the database and the spool.",
+)
+def serve(host: str, port: int, data: Path) -> None:
+    """Run everything in one process, with SQLite and without a broker."""
+    from madang.embedded import serve as run
+
+    run(host, port, data)
+
+
+@main.command()
+@_listens(5000)
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True)
+def api(host: str, port: int, workers: int, threads: int) -> None:
+    """Run the HTTP API."""
+    from madang.bootstrap import api as run
+
+    run(host, port, workers, threads)
+
+
+@main.command()
+@_listens(5001)
+def live(host: str, port: int) -> None:
+    """Run the event stream to browsers."""
+    from madang.bootstrap import live as run
+
+    run(host, port)
+
+
+@main.command()
+def ship() -> None:
+    """Send the spooled calls to Kafka and to Redis."""
+    from madang.bootstrap import ship as run
+
+    run()
+
+
+@main.command()
+def record() -> None:
+    """Write the calls that came through Kafka into history and statistics."""
+    from madang.bootstrap import record as run
+
+    run()
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only say whether the schema fits; exit 1 if not.")
+def migrate(*, check: bool) -> None:
+    """Bring the database's schema up to this version."""
+    from madang.bootstrap import migrate as run
+
+    click.echo(run(check_only=check))
+
+
+@main.command()
+def topics() -> None:
+    """Make the Kafka topic where it is missing."""
+    from madang.calls.kafka import create_topic
+    from madang.settings import Settings
+
+    click.echo(create_topic(Settings.load()))
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API's description as OpenAPI 3.1."""
+    from madang.bootstrap import openapi_document
+
+    click.echo(openapi_document())
