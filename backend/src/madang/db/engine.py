@@ -41,12 +41,14 @@ class Database:
             "hide_parameters": True,
             "max_overflow": 0,
             "pool_timeout": POOL_WAIT_SECONDS,
+            # Units of work end themselves and questions open none: a reset would only ask twice.
+            "pool_reset_on_return": None,
             "connect_args": _connect_args(self.is_sqlite),
         }
         level = _isolation(self.is_sqlite)
         self.writes: Engine = create_engine(self.url, isolation_level=level, **options)
         self.reads: Engine = create_engine(
-            self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+            self.url, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, **options
         )
         if self.is_sqlite:
             event.listen(self.reads, "connect", _configure_sqlite)
