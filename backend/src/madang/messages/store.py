@@ -212,7 +212,9 @@ def ask_index(
 
 
 def _shown(*more: Any) -> Select[Any]:
-    return select(*_SHOWN, *more).join_from(messages, authors, authors.c.id == messages.c.user_id)
+    """Every message has its author; the outer join keeps MariaDB from starting with the authors."""
+    of_message = authors.c.id == messages.c.user_id
+    return select(*_SHOWN, *more).join_from(messages, authors, of_message, isouter=True)
 
 
 def _message(row: Row[Any]) -> Message:
