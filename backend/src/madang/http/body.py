@@ -32,7 +32,7 @@ def with_measured_bodies(application: "WSGIApplication") -> "WSGIApplication":
             return start_response(status, headers, *rest)
 
         arriving: InputStream = environ["wsgi.input"]
-        if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
+        if environ.pop("HTTP_TRANSFER_ENCODING", None):
             body = _read(arriving, LARGEST_BODY + 1)
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         chunks = application(environ, watch)
