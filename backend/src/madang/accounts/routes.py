@@ -17,7 +17,7 @@ from madang.accounts.names import (
 from madang.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from madang.accounts.service import AccountService, SignIn
 from madang.http.fields import Timestamp
-from madang.http.guard import Authenticate, Identity, current_identity, public
+from madang.http.guard import Authenticate, Identity, current_identity, note_caller, public
 from madang.http.operation import Input, operation
 from madang.text import plain_text
 
@@ -216,6 +216,7 @@ def _user_agent() -> str:
 
 
 def _signed_in(begun: SignIn, status: int, secure: bool) -> Response:
+    note_caller(begun.user.username)
     answer = SignedIn(user=_user(begun.user), session=_summary(begun.session))
     response = Response(answer.model_dump_json(), status, mimetype="application/json")
     response.set_cookie(

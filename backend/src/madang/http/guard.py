@@ -17,7 +17,7 @@ USER_ENVIRON_KEY = "madang.user"
 
 _PUBLIC = "madang_public"
 _ROLE = "madang_role"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Role(IntEnum):
@@ -67,7 +67,7 @@ def current_identity() -> Identity:
     """The caller of the current request.
 
     Raises:
-        UnauthenticatedError: the route is public and the caller has no session.
+        UnauthenticatedError: the route is public, so nobody asked who is calling.
     """
     identity: Identity | None = g.get("identity")
     if identity is None:
@@ -75,23 +75,29 @@ def current_identity() -> Identity:
     return identity
 
 
+def note_caller(username: str) -> None:
+    """Name the caller of the current request in the call log."""
+    request.environ[USER_ENVIRON_KEY] = username
+
+
 def register_guard(app: Flask, authenticate: Authenticate, public_url: str | None) -> None:
     """Check every request of `app` before its view runs."""
 
     def check() -> None:
-        if request.method not in _SAFE_METHODS and "Authorization" not in request.headers:
+        if request.method not in SAFE_METHODS and "Authorization" not in request.headers:
             refuse_cross_site(request, public_url)
         if request.endpoint is None:
             return
         view = app.view_functions[request.endpoint]
+        if is_public(view):
+            return
         identity = authenticate(request)
-        if identity is not None:
-            g.identity = identity
-            request.environ[USER_ENVIRON_KEY] = identity.username
-        elif not is_public(view):
+        if identity is None:
             raise UnauthenticatedError
+        g.identity = identity
+        note_caller(identity.username)
         needed: Role = view.__dict__.get(_ROLE, Role.member)
-        if identity is not None and identity.role < needed:
+        if identity.role < needed:
             raise ForbiddenError(f"This needs the role {needed.name}")
 
     app.before_request(check)
