@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Writes the locks of the Python dependencies anew.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+offer_help "Usage: scripts/lock.sh [--upgrade] [--upgrade-package NAME]
+Writes backend/requirements.lock and backend/requirements-dev.lock from backend/pyproject.toml,
+for all platforms, with hashes and without addresses. Versions stay where they can unless
+--upgrade asks for the newest." "$@"
+
+cd "$root/backend"
+compile=("$(ensure_uv python3)" pip compile --quiet --universal --generate-hashes --no-header
+  --no-emit-index-url --python-version 3.11 pyproject.toml "$@")
+say "Writing requirements.lock"
+"${compile[@]}" --output-file requirements.lock
+say "Writing requirements-dev.lock"
+"${compile[@]}" --group dev --constraint requirements.lock --output-file requirements-dev.lock
+if grep -nE '://' requirements.lock requirements-dev.lock; then
+  fail "the locks name an address"
+fi
