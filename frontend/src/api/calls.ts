@@ -7,21 +7,6 @@ export type HistoryQuery = NonNullable<paths['/api/logs/kafka']['get']['paramete
 export const RECENT_LIMIT = 200
 export const HISTORY_LIMIT = 50
 
-/** The route templates a call can have, as the call log names them. */
-export const ENDPOINTS = [
-  '/api/messages',
-  '/api/messages/{id}',
-  '/api/session',
-  '/api/users',
-  '/api/users/me',
-  '/api/users/me/password',
-  '/api/users/me/sessions',
-  '/api/users/me/sessions/{id}',
-  '/api/logs/redis',
-  '/api/logs/kafka',
-  '/api/logs/kafka/{id}',
-] as const satisfies readonly (keyof paths)[]
-
 export function recentCalls(signal?: AbortSignal): Promise<RecentCalls> {
   return answer(client.GET('/api/logs/redis', { params: { query: { limit: RECENT_LIMIT } }, signal }))
 }
@@ -32,5 +17,5 @@ export function callHistory(filter: HistoryQuery, signal?: AbortSignal): Promise
 }
 
 export function readCall(id: string, signal?: AbortSignal): Promise<CallEvent> {
-  return answer(client.GET('/api/logs/kafka/{id}', { params: { path: { id } }, signal }))
+  return answer(client.GET('/api/logs/kafka/{call_id}', { params: { path: { call_id: id } }, signal }))
 }

@@ -2,14 +2,14 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
-export type User = Schemas['User']
-export type CurrentSession = Schemas['CurrentSession']
-export type OwnSession = Schemas['OwnSession']
-export type Message = Schemas['Message']
-export type MessagePage = Schemas['MessagePage']
+export type User = Schemas['UserAnswer']
+export type CurrentSession = Schemas['SignedIn']
+export type OwnSession = Schemas['SessionAnswer']
+export type Message = Schemas['MessageAnswer']
+export type MessagePage = Schemas['MessageList']
 export type CallEvent = Schemas['CallEvent']
-export type RecentCalls = Schemas['RecentCalls']
-export type CallPage = Schemas['CallPage']
+export type RecentCalls = Schemas['RecentCallsPage']
+export type CallPage = Schemas['CallsPage']
 
 /** What the topic `messages` of the stream carries. */
 export type BoardEvent =

@@ -58,6 +58,14 @@ describe('useBoard', () => {
     expect(board.waiting.value).toBe(0)
   })
 
+  it('offers older messages once new ones have pushed some off the page', async () => {
+    server.mockResolvedValue(aPage(ten, { total: 10, next_cursor: null }))
+    const { board, arrive } = await aBoard()
+    expect(board.hasOlder.value).toBe(false)
+    await arrive(21)
+    expect(board.hasOlder.value).toBe(true)
+  })
+
   it('pages on by the cursor it has, and asks again once the page has shifted', async () => {
     const { board, arrive } = await aBoard()
     expect(await board.olderCursor()).toBe('below 11')

@@ -27,6 +27,9 @@ export function useBoard(filter: Ref<MessageFilter>, atTop: Ref<boolean>) {
   const settled = computed(() => query.data.value?.items.filter(({ id }) => id <= horizon.value) ?? [])
   const items = computed(() => settled.value.slice(0, PAGE_SIZE))
   const waiting = computed(() => (query.data.value?.items.length ?? 0) - settled.value.length)
+  const hasOlder = computed(
+    () => settled.value.length > items.value.length || Boolean(query.data.value?.next_cursor),
+  )
   const showNew = () => (horizon.value = Infinity)
 
   /** Where the next older page begins; re-read first when newer messages have shifted this one. */
@@ -43,5 +46,5 @@ export function useBoard(filter: Ref<MessageFilter>, atTop: Ref<boolean>) {
     return fresh?.next_cursor ?? null
   }
 
-  return { query, items, waiting, showNew, olderCursor }
+  return { query, items, waiting, hasOlder, showNew, olderCursor }
 }
