@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _PR_SET_PDEATHSIG = 1
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def load_worker(target: str) -> "WSGIApplication":
@@ -36,14 +37,24 @@ def load_worker(target: str) -> "WSGIApplication":
 def let_workers_be_stopped() -> None:
     """For the supervisor: a worker that is still starting ends at once when told to.
 
-    It inherits the supervisor's handlers, which would swallow the signal until it has its own.
+    It inherits the supervisor's handlers, which would swallow the signal until it has its own; so
+    from the fork on it has the default ones, and what arrives before that waits.
     """
-    os.register_at_fork(after_in_child=_reset_signals)
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS),
+        after_in_parent=_unblock_signals,
+        after_in_child=_reset_signals,
+    )
 
 
 def _reset_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    _unblock_signals()
+
+
+def _unblock_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
 def die_with_parent() -> None:
