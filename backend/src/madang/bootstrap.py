@@ -335,8 +335,8 @@ def openapi_document() -> str:
     from madang.http.openapi import describe
     from madang.live.bus import LocalBus
 
-    settings = Settings(public_url=None)
-    database = Database("sqlite://")
+    settings = Settings.load(public_url=None)
+    database = Database("sqlite:///never-opened.db")
     accounts = account_service(settings, database, b"\0" * 32, NoSessionCache())
     app, _ = build_app(
         settings,
