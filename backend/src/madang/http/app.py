@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -9,8 +10,8 @@ from flask import Blueprint, Flask, Response, g, request
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 from uuid_utils import uuid7
-from werkzeug.exceptions import UnsupportedMediaType
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.routing import IntegerConverter
 
 from madang.http.guard import Authenticate, register_guard
 from madang.http.openapi import docs_blueprint, route_template
@@ -18,7 +19,6 @@ from madang.http.problem import register_problem_handlers
 from madang.telemetry import bind_request_id
 
 LARGEST_BODY = 64 * 1024
-HIGHEST_ID = 2**63 - 1
 ENDPOINT_ENVIRON_KEY = "madang.endpoint"
 """Where the WSGI environment carries the route template, for the call log."""
 
@@ -46,10 +46,7 @@ class _JsonProvider(DefaultJSONProvider):
 class _IdConverter(IntegerConverter):
     """`<id:…>`: a row number. What no row can have does not match, however many digits it has."""
 
-    regex = r"[1-9][0-9]{0,18}"
-
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map, max=HIGHEST_ID)
+    regex = r"[1-9][0-9]{0,17}"
 
 
 class _Application(Flask):
@@ -108,5 +105,6 @@ def _matched_template(response: Response) -> str | None:
     adapter = request_ctx.url_adapter
     if rule is None and adapter and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         for method in adapter.allowed_methods():
-            rule, _ = adapter.match(method=method, return_rule=True)
+            with suppress(HTTPException):  # a converter may refuse what the pattern accepts
+                rule, _ = adapter.match(method=method, return_rule=True)
     return None if rule is None else route_template(rule)
