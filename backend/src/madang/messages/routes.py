@@ -21,8 +21,8 @@ CurrentCall = Callable[[], UUID | None]
 
 Body = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_BODY),
     AfterValidator(plain_text),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_BODY),
 ]
 Sought = Annotated[
     str,
