@@ -20,7 +20,7 @@ from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import mariadb
 from tests.services.otlp import OtlpReceiver
 from tests.services.ports import answers, free_port
-from tests.services.process import Process, find_program
+from tests.services.process import Process, find_program, is_alive
 from tests.services.redis import redis
 from tests.services.waiting import wait_until
 from tests.services.workspace import temporary_directory
@@ -39,14 +39,6 @@ with temporary_directory() as directory, redis(directory / "redis") as server:
     print(server.process.pid, directory, flush=True)
     threading.Event().wait()
 """
-
-
-def alive(pid: int) -> bool:
-    """Whether there is such a process, other than one that only waits to be buried."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @contextmanager
@@ -101,7 +93,7 @@ def test_mariadb_keeps_its_data_through_kill_and_is_gone_afterwards(
         with server.cursor() as cursor:
             assert cursor.execute("SHOW DATABASES LIKE 'board'") == 0
         pid = server.process.pid
-    assert not alive(pid)
+    assert not is_alive(pid)
 
 
 def test_mariadb_data_are_kept_between_starts(services_directory: Path) -> None:
@@ -126,7 +118,7 @@ def test_redis_starts_empty_again_on_its_port(services_directory: Path) -> None:
         with RedisClient.from_url(server.url()) as client:
             assert client.dbsize() == 0
         pid = server.process.pid
-    assert not alive(pid)
+    assert not is_alive(pid)
 
 
 def test_redis_databases_are_handed_out_empty(redis_url: str) -> None:
@@ -153,7 +145,6 @@ def test_kafka_topic_is_made_used_and_deleted(kafka_server: Kafka, kafka_topic: 
     consumer.subscribe([kafka_topic])
     message = wait_until(lambda: consumer.poll(0.1), 20, "the event")
     consumer.close()
-    assert message is not None
     assert message.value() == b"{}"
     kafka_server.delete_topic(kafka_topic)
     kafka_server.create_topic(kafka_topic)
@@ -172,7 +163,7 @@ def test_kafka_of_three_nodes_acknowledges_without_one_of_them(services_director
         assert acknowledged_offset(cluster, "api-logs") == 0
         first = cluster.nodes[0]
         first.kill()
-        assert not alive(first.process.pid)
+        assert not is_alive(first.process.pid)
         assert acknowledged_offset(cluster, "api-logs") == 1
         first.start()
         wait_until(cluster.is_whole, 30, "the killed node to come back")
@@ -184,7 +175,7 @@ def test_kafka_of_three_nodes_acknowledges_without_one_of_them(services_director
         cluster.start()
         assert acknowledged_offset(cluster, "api-logs") == 3
         pids = [node.process.pid for node in cluster.nodes]
-    assert not any(alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
 
 
 def test_kafka_single_node_comes_back_on_its_port_and_data(services_directory: Path) -> None:
@@ -220,10 +211,10 @@ def test_services_never_run_as_root(services_directory: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_services_end_with_whoever_started_them(number: signal.Signals) -> None:
     with holder() as (python, pid, directory):
-        assert alive(pid)
+        assert is_alive(pid)
         python.send_signal(number)
         python.wait(10)
-        wait_until(lambda: not alive(pid), 5, "the end of Redis")
+        wait_until(lambda: not is_alive(pid), 5, "the end of Redis")
         if number == signal.SIGINT:
             assert not directory.exists()
     with temporary_directory():
@@ -262,8 +253,8 @@ def test_stop_ends_a_paused_process_and_all_it_started(tmp_path: Path) -> None:
     (sleeper,) = wait_until(process.children, 5, "the child")
     process.pause()
     process.stop(1)
-    assert not alive(process.pid)
-    wait_until(lambda: not alive(sleeper.pid), 5, "the end of the child")
+    assert not is_alive(process.pid)
+    wait_until(lambda: not is_alive(sleeper.pid), 5, "the end of the child")
 
 
 def test_missing_program_names_make_setup() -> None:

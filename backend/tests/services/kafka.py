@@ -17,7 +17,7 @@ from tests.services.process import Account, Process, own_directory
 from tests.services.waiting import wait_until
 
 _READY_SECONDS = 60
-_ANSWER_SECONDS = 10
+_ANSWER_SECONDS = 30
 
 _NODE = """\
 process.roles=broker,controller
@@ -44,13 +44,15 @@ share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 """
 
-# With the defaults a killed broker counts as alive for 9 s, and comes back as slowly.
+# With the defaults a killed broker counts as alive for 9 s and comes back as slowly, and what waits
+# for a controller that hangs waits for 30 s.
 _QUICK_FAILOVER = """\
 broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 controller.quorum.election.timeout.ms=500
 controller.quorum.fetch.timeout.ms=1000
 controller.quorum.election.backoff.max.ms=300
+controller.socket.timeout.ms=2000
 """
 
 # Half the memory of a broker that is made for load.

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from tests.services.errors import ServiceMissingError
 from tests.services.ports import answers, free_port
-from tests.services.process import Account, Process, find_program, own_directory, run
+from tests.services.process import (
+    Account,
+    Process,
+    find_program,
+    own_directory,
+    require_passable,
+    run,
+)
 from tests.services.workspace import cache_directory, exclusive, temporary_directory
 
 LARGEST_NODE = 3
@@ -50,7 +57,9 @@ def format_data(data: Path, node: int, account: Account | None) -> None:
 
 
 def _jars() -> list[Path]:
-    jars = sorted((cache_directory() / "kafka" / "lib").glob("*.jar"))
+    library = cache_directory() / "kafka" / "lib"
+    require_passable(library, Account.first_of("kafka"))
+    jars = sorted(library.glob("*.jar"))
     if not jars:
         raise ServiceMissingError("Kafka")
     return jars

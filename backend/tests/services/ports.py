@@ -19,7 +19,7 @@ def free_port() -> int:
     highest = int(_RANGE.read_text().split()[0]) - 1
     while True:
         port = random.randint(_LOWEST, max(highest, _LOWEST + 1000))
-        if port not in _given and _is_free(port):
+        if port not in _given and is_free(port):
             _given.add(port)
             return port
 
@@ -33,7 +33,8 @@ def answers(port: int) -> bool:
     return True
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether one could listen there."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

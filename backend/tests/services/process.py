@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,11 +57,33 @@ def find_program(*names: str) -> str:
 
 
 def own_directory(path: Path, account: Account | None) -> Path:
-    """Make a directory that only the account (or we) can enter."""
+    """Make a directory that only the account (or we) can enter.
+
+    Raises:
+        ServiceError: the account could not get there.
+    """
+    require_passable(path.parent, account)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if account:
         shutil.chown(path, account.uid, account.gid)
     return path
+
+
+def require_passable(path: Path, account: Account | None) -> None:
+    """Check that the account may pass through this directory and all above it.
+
+    Raises:
+        ServiceError: one is closed; the message names it.
+    """
+    if account is None:
+        return
+    for directory in (path, *path.parents):
+        state = directory.stat() if directory.exists() else None
+        if state and state.st_uid != account.uid and not state.st_mode & stat.S_IXOTH:
+            raise ServiceError(
+                f"{directory} is closed to other users, and services do not run as root: "
+                f"choose another place than {path}"
+            )
 
 
 class Process:
@@ -179,10 +202,18 @@ class Process:
 
     def stop(self, seconds: float = 10) -> None:
         """SIGTERM, then SIGKILL after this time, for all that the program started too."""
+        self.ask_to_stop()
+        self.stop_within(seconds)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, also to a paused program."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+
+    def stop_within(self, seconds: float) -> None:
+        """Wait for the end, then SIGKILL, for all that the program started too."""
         if self._child is None:
             return
-        self._child.send_signal(signal.SIGTERM)
-        self._child.send_signal(signal.SIGCONT)
         try:
             self._child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -215,6 +246,14 @@ class Process:
         # With nobody left, the number may belong to a stranger by now.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, other than one that only waits to be buried."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run(

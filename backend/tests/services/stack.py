@@ -15,7 +15,7 @@ from tests.services.ports import free_port
 from tests.services.process import Process
 from tests.services.waiting import wait_until
 
-_START_SECONDS = 30
+_START_SECONDS = 60
 _STOP_SECONDS = 15
 _SECRET_KEY = "only-for-tests-only-for-tests-only-for-tests"
 
@@ -114,8 +114,9 @@ class Stack:
         self.run("migrate")
         self.run("topics")
         own = (self.api, self.live, self.ship, self.record)
-        for process in reversed(own):
-            self._ends.callback(process.stop, _STOP_SECONDS)
+        self._ends.callback(_stop_together, self.ship, self.record)
+        self._ends.callback(_stop_together, self.api, self.live)
+        for process in own:
             process.spawn()
         for process in own:
             process.wait_ready()
@@ -143,7 +144,7 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End nginx, then api, live, ship and record, each in order."""
+        """End nginx, then api and live, then ship and record, each in order."""
         self._ends.close()
 
     def run(self, *arguments: str) -> str:
@@ -214,6 +215,13 @@ class Embedded:
             yield self
         finally:
             self.process.stop(_STOP_SECONDS)
+
+
+def _stop_together(*processes: Process) -> None:
+    for process in processes:
+        process.ask_to_stop()
+    for process in processes:
+        process.stop_within(_STOP_SECONDS)
 
 
 def madang_command() -> str:

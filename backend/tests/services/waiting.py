@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 _POLL_SECONDS = 0.01
 
 
-def wait_until(condition: Callable[[], Answer], seconds: float, what: str) -> Answer:
+def wait_until(condition: Callable[[], Answer | None], seconds: float, what: str) -> Answer:
     """Ask until the answer is true, and return it.
 
     Raises:
