@@ -1,5 +1,6 @@
 import { until } from '@vueuse/core'
 import { computed, ref } from 'vue'
+import { probe } from '@/api/client'
 import { openStream, type Frame } from '@/api/stream'
 import type { BoardEvent, CallEvent, Topic } from '@/api/types'
 import { online } from '@/composables/useConnection'
@@ -61,7 +62,7 @@ export function startLive(feed: LiveFeed): () => void {
     if (note.kind === 'frame') {
       position = note.id || position
       deliver(note.frame, feed)
-    } else if (note.kind === 'state') stream.value = note.state
+    } else if (note.kind === 'state') heard(note.state)
     else if (note.kind === 'fresh') feed.reread(TOPICS)
   }
   const tell = (note: Note) => {
@@ -97,6 +98,12 @@ function leadWith(tell: (note: Note) => void, channel: BroadcastChannel | null, 
     channel?.removeEventListener('message', greet)
     disconnect()
   }
+}
+
+/** A stream that stays away may be the first sign that the whole server is. */
+function heard(state: StreamState) {
+  stream.value = state
+  if (state === 'polling') void probe()
 }
 
 function deliver(frame: Frame, feed: LiveFeed) {
