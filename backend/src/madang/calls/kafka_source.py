@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 MOST_MESSAGES = 2000
 SESSION_MILLISECONDS = 10_000
 IDENTITY_SECONDS = 5.0
+STALLED_SECONDS = 30.0
+WATERMARK_SECONDS = 10.0
 TRACEPARENT_HEADER = "traceparent"
 
 
@@ -33,61 +35,78 @@ class KafkaSource:
     """A member of the recorders' consumer group.
 
     Where a partition begins is read from the database when it is assigned; the group's own
-    committed offsets follow behind and only inform tools that show the lag.
+    committed offsets follow behind and only inform tools that show the lag. Clients are made anew
+    when the topic was made again, when an offset is gone, and when messages are there and none has
+    come for half a minute.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings = settings
-        self._database = database
+        """Nothing is connected before the first `poll`."""
+        self._config = client_config(settings)
+        self._group = settings.kafka_group
         self._topic = settings.kafka_topic
-        self._connect()
+        self._database = database
+        self._admin = AdminClient(self._config)
+        self._consumer: Consumer | None = None
+        self._topic_id = ""
+        self._positions: dict[int, int] = {}
+        self._identified_at = self._progressed_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
         """Up to 2,000 messages, as one batch a partition.
 
         Raises:
-            KafkaUnavailableError: the topic is missing or access is denied.
+            KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
         """
-        if time.monotonic() - self._identified_at > IDENTITY_SECONDS:
-            self._check_identity()
-        messages = self._consumer.consume(MOST_MESSAGES, timeout_seconds)
+        consumer = self._consumer or self._connect()
+        now = time.monotonic()
+        if now - self._identified_at > IDENTITY_SECONDS:
+            self._check_identity(consumer, now)
+            if self._consumer is None:
+                return []
         by_partition: dict[int, list[Message]] = {}
-        for message in messages:
+        for message in consumer.consume(MOST_MESSAGES, timeout_seconds):
             error, partition = message.error(), message.partition()
             if error is not None:
                 self._report(error)
             elif partition is not None:
                 by_partition.setdefault(partition, []).append(message)
-        self._find_positions(by_partition)
+        if self._consumer is None:
+            return []
+        self._find_positions(consumer, by_partition)
         return [self._batch(number, found) for number, found in by_partition.items()]
 
     def recorded(self, batch: Batch) -> None:
         """Move on, and tell the group without waiting."""
-        if batch.partition in self._positions and batch.topic_id == self._topic_id:
+        self._progressed_at = time.monotonic()
+        if self._consumer is not None and self._is_ours(batch):
             self._positions[batch.partition] = batch.end
             position = TopicPartition(self._topic, batch.partition, batch.end)
             self._consumer.commit(offsets=[position], asynchronous=True)
 
     def seek(self, batch: Batch, offset: int) -> None:
         """Go back, or ahead; nothing if the partition has been given to another."""
-        if batch.partition in self._positions:
+        if self._consumer is not None and self._is_ours(batch):
             self._positions[batch.partition] = offset
             self._consumer.seek(TopicPartition(self._topic, batch.partition, offset))
 
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._positions.clear()
 
-    def _connect(self) -> None:
-        config = client_config(self._settings)
-        self._admin = AdminClient(config)
-        self._positions: dict[int, int] = {}
+    def _is_ours(self, batch: Batch) -> bool:
+        return batch.topic_id == self._topic_id and batch.partition in self._positions
+
+    def _connect(self) -> Consumer:
         self._topic_id = topic_id(self._admin, self._topic)
-        self._identified_at = time.monotonic()
-        self._consumer = Consumer(
+        self._identified_at = self._progressed_at = time.monotonic()
+        consumer = Consumer(
             {
-                **config,
-                "group.id": self._settings.kafka_group,
+                **self._config,
+                "group.id": self._group,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
@@ -98,30 +117,42 @@ class KafkaSource:
                 "topic.metadata.refresh.interval.ms": 10_000,
             }
         )
-        self._consumer.subscribe(
+        consumer.subscribe(
             [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
+        self._consumer = consumer
+        return consumer
 
-    def _check_identity(self) -> None:
+    def _check_identity(self, consumer: Consumer, now: float) -> None:
         """A topic that was made again has a new identifier: begin anew with new clients."""
-        self._identified_at = time.monotonic()
+        self._identified_at = now
         if topic_id(self._admin, self._topic) != self._topic_id:
             log.warning("topic_made_again", topic=self._topic, former_id=self._topic_id)
-            self._consumer.close()
-            self._connect()
+            self.close()
+        elif now - self._progressed_at > STALLED_SECONDS and self._lag(consumer) > 0:
+            log.warning("record_stalled", seconds=STALLED_SECONDS)
+            self.close()
 
-    def _find_positions(self, by_partition: dict[int, list[Message]]) -> None:
+    def _lag(self, consumer: Consumer) -> int:
+        """How many messages the assigned partitions hold that are not recorded."""
+        lag = 0
+        for partition, position in self._positions.items():
+            _, high = _watermarks(consumer, self._topic, partition)
+            lag += max(0, high - position)
+        return lag
+
+    def _find_positions(self, consumer: Consumer, by_partition: dict[int, list[Message]]) -> None:
         """Drop what came of partitions whose offset was not known when they were assigned."""
         for partition in by_partition.keys() - self._positions.keys():
             del by_partition[partition]
-            begin = self._positions[partition] = self._begin(partition)
-            self._consumer.seek(TopicPartition(self._topic, partition, begin))
+            begin = self._positions[partition] = self._begin(consumer, partition)
+            consumer.seek(TopicPartition(self._topic, partition, begin))
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
             try:
                 partition.offset = self._positions[partition.partition] = self._begin(
-                    partition.partition
+                    consumer, partition.partition
                 )
             except UnavailableError as error:
                 # `poll` asks again before it hands out anything of this partition.
@@ -134,11 +165,9 @@ class KafkaSource:
             self._positions.pop(partition.partition, None)
         consumer.incremental_unassign(partitions)
 
-    def _begin(self, partition: int) -> int:
+    def _begin(self, consumer: Consumer, partition: int) -> int:
         """Where to begin: the database's offset, moved up to the log's start if that is later."""
-        low, _ = self._consumer.get_watermark_offsets(
-            TopicPartition(self._topic, partition), timeout=10.0
-        )
+        low, _ = _watermarks(consumer, self._topic, partition)
         with self._database.write() as connection:
             stored = offsets.lock(connection, self._topic_id, partition)
             if stored is None:
@@ -164,10 +193,22 @@ class KafkaSource:
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             log.warning("offset_out_of_range", reason=error.str())
-            self._consumer.close()
-            self._connect()
+            self.close()
             return
         raise KafkaUnavailableError(error.str()) from KafkaException(error)
+
+
+def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The first offset a partition holds, and the next it will give."""
+    try:
+        found = consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=WATERMARK_SECONDS
+        )
+    except KafkaException as error:
+        raise KafkaUnavailableError(f"Topic {topic}: {error.args[0].str()}") from error
+    if found is None:
+        raise KafkaUnavailableError(f"Topic {topic}: partition {partition} does not answer")
+    return found
 
 
 def _traceparent(message: Message) -> str:
