@@ -17,9 +17,13 @@ NAMING = {
 }
 
 MARIADB_TABLE = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
+    f"{dialect}_{option}": value
+    for dialect in ("mariadb", "mysql")
+    for option, value in (
+        ("engine", "InnoDB"),
+        ("charset", "utf8mb4"),
+        ("collate", "utf8mb4_bin"),
+    )
 }
 """Table options: compared byte by byte, as SQLite does."""
 

@@ -113,7 +113,7 @@ def parse_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError("MADANG_DATABASE_URL is not a database address") from None
     backend = parsed.get_backend_name()
     if backend in {"mysql", "mariadb"}:
