@@ -53,7 +53,7 @@ class Revocation(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     session_digest: Mapped[bytes | None] = mapped_column(Binary(32))
-    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
+    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

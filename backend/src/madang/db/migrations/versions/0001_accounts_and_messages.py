@@ -123,11 +123,11 @@ def _make_counts() -> None:
         if_not_exists=True,
         **MARIADB_TABLE,
     )
-    for shard in range(_COUNT_SHARDS):
-        op.execute(
-            f"INSERT INTO message_counts (shard, total) SELECT {shard}, 0 "  # noqa: S608  # a number
-            f"WHERE NOT EXISTS (SELECT 1 FROM message_counts WHERE shard = {shard})"
-        )
+    shards = " UNION ALL ".join(f"SELECT {shard} AS shard" for shard in range(_COUNT_SHARDS))
+    op.execute(
+        f"INSERT INTO message_counts (shard, total) SELECT shard, 0 FROM ({shards}) AS shards "  # noqa: S608  # numbers
+        "WHERE NOT EXISTS (SELECT 1 FROM message_counts)"
+    )
 
 
 def _make_fulltext() -> None:
