@@ -99,6 +99,7 @@ class SpoolWriter:
         self._descriptor: int | None = None
         self._size = 0
         self._used = 0
+        self._free = 0
         self._measured_at = float("-inf")
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -123,14 +124,20 @@ class SpoolWriter:
             except OSError as error:
                 raise SpoolFullError(f"{self.directory}: {error.strerror}") from error
             self._used += len(record)
+            self._free -= len(record)
 
-    def is_full(self, more: int = 0) -> bool:
-        """Whether `more` bytes do not fit. What other writers add is seen within half a second."""
+    def is_full(self, more: int = LARGEST_RECORD) -> bool:
+        """Whether `more` bytes do not fit into the spool's share or into its file system.
+
+        What other writers add is seen within half a second.
+        """
         now = time.monotonic()
         if now - self._measured_at > MEASURE_SECONDS:
+            room = os.statvfs(self.directory)
             self._used = spool_bytes(self.directory)
+            self._free = room.f_bavail * room.f_frsize
             self._measured_at = now
-        return self._used + more > self._max_bytes
+        return self._used + more > self._max_bytes or more > self._free
 
     def count_unrecorded(self) -> None:
         """Note that a call was answered and could not be recorded."""
