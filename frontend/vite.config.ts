@@ -19,7 +19,16 @@ export default defineConfig({
       // Every icon is in the bundle; nothing asks an icon service at run time.
       icon: { clientBundle: { scan: true } },
       experimental: { componentDetection: true },
-      ui: { colors: { primary: 'jade', neutral: 'zinc', error: 'red' } },
+      ui: {
+        colors: { primary: 'jade', neutral: 'zinc', error: 'red' },
+        // The theme's own hover is too pale for the text on it.
+        button: {
+          compoundVariants: [
+            { color: 'primary', variant: 'solid', class: 'hover:bg-primary/90 active:bg-primary/90' },
+            { color: 'error', variant: 'solid', class: 'hover:bg-error/90 active:bg-error/90' },
+          ],
+        },
+      },
       theme: { transitions: false },
     }),
     // Messages become functions at build time, so the page needs no eval.

@@ -37,12 +37,18 @@ export function accepts(filter: CallFilter, call: CallEvent): boolean {
     (!filter.method || call.method === filter.method) &&
     (!filter.endpoint || call.endpoint === filter.endpoint) &&
     (!filter.user || call.user_id === filter.user) &&
-    (!filter.status || hasStatus(call.status, filter.status))
+    (!filter.status || hasStatus(call.status, filter.status)) &&
+    isWithin(filter, Date.parse(call.timestamp))
   )
 }
 
 export function isFiltering(filter: CallFilter): boolean {
   return FILTER_NAMES.some((name) => filter[name])
+}
+
+/** From `from` on and before `to`; a moment that cannot be read bounds nothing. */
+function isWithin({ from, to }: CallFilter, at: number): boolean {
+  return !(from && at < Date.parse(from)) && !(to && at >= Date.parse(to))
 }
 
 function hasStatus(status: number, wanted: string): boolean {
