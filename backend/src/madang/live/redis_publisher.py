@@ -76,18 +76,29 @@ class RedisPublisher:
     def _mend(self) -> None:
         pause = FIRST_MEND_SECONDS
         while not self._closed.wait(pause * random.uniform(0.5, 1.0)):  # noqa: S311  # jitter
-            with self._lock:
-                lost = set(self._lost)
-                self._lost.clear()
-                if not lost:
-                    self._mending = False
-                    log.info("publishing_again")
-                    return
-            try:
-                for topic in lost:
-                    self._append(topic, GAP_FIELD, b"1")
-                pause = FIRST_MEND_SECONDS
-            except RedisError:
+            if not self._mark_lost():
                 pause = min(pause * 2, LONGEST_MEND_SECONDS)
-                with self._lock:
-                    self._lost |= lost
+                continue
+            with self._lock:
+                self._mending = False
+            # Once more for what was lost while the first markers were on their way.
+            if self._mark_lost():
+                log.info("publishing_again")
+                return
+            with self._lock:
+                if self._mending:
+                    return
+                self._mending = True
+
+    def _mark_lost(self) -> bool:
+        """Append a gap marker for every topic that lost events; whether Redis took them all."""
+        with self._lock:
+            lost, self._lost = self._lost, set()
+        try:
+            for topic in lost:
+                self._append(topic, GAP_FIELD, b"1")
+        except RedisError:
+            with self._lock:
+                self._lost |= lost
+            return False
+        return True

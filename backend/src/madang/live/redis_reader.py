@@ -27,6 +27,7 @@ PAUSE_SECONDS = 0.02
 ANSWER_SECONDS = 5.0
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
+CANCEL_AGAIN_SECONDS = 0.1
 ENTRIES_A_READ = 1_000
 START = "0-0"
 
@@ -58,22 +59,30 @@ class RedisReader:
 
     async def run(self, hub: Hub) -> None:
         """Feed `hub` until cancelled; reconnects for ever."""
-        retry_seconds = FIRST_RETRY_SECONDS
+        following = asyncio.create_task(self._keep_following(hub))
         try:
-            while True:
-                try:
-                    await self._catch_up(hub)
-                    hub.source_restored()
-                    retry_seconds = FIRST_RETRY_SECONDS
-                    await self._follow(hub)
-                except (RedisError, OSError) as error:
-                    hub.source_lost()
-                    log.warning("live_source_lost", reason=str(error))
-                jitter = random.uniform(0.5, 1.0)  # noqa: S311  # no secret
-                await asyncio.sleep(retry_seconds * jitter)
-                retry_seconds = min(retry_seconds * 2, LONGEST_RETRY_SECONDS)
+            await asyncio.shield(following)
         finally:
+            # The client swallows a cancellation that meets it in certain steps.
+            while not following.done():
+                following.cancel()
+                await asyncio.wait({following}, timeout=CANCEL_AGAIN_SECONDS)
             await self._redis.aclose()
+
+    async def _keep_following(self, hub: Hub) -> None:
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._catch_up(hub)
+                hub.source_restored()
+                retry_seconds = FIRST_RETRY_SECONDS
+                await self._follow(hub)
+            except (RedisError, OSError) as error:
+                hub.source_lost()
+                log.warning("live_source_lost", reason=str(error))
+            jitter = random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+            await asyncio.sleep(retry_seconds * jitter)
+            retry_seconds = min(retry_seconds * 2, LONGEST_RETRY_SECONDS)
 
     async def _catch_up(self, hub: Hub) -> None:
         # A stream without entries proves nothing about what it held while we were away.

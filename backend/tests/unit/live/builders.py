@@ -19,11 +19,11 @@ Result = TypeVar("Result")
 DEADLINE_SECONDS = 5.0
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(work: Coroutine[Any, Any, Result], seconds: float = DEADLINE_SECONDS) -> Result:
     """Run to the end, or fail at the deadline."""
 
     async def bounded() -> Result:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             return await work
 
     return asyncio.run(bounded())
