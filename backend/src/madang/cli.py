@@ -20,7 +20,20 @@ MADANG_SPOOL_DIR, MADANG_SECRET_KEY, MADANG_PUBLIC_URL, and OTEL_* as OpenTeleme
 
 
 class _Group(click.Group):
-    """Prints an expected error as one line: exit code 2 for a setting, 1 for everything else."""
+    """Prints an expected error as one line: exit code 2 for a setting, 1 for everything else.
+
+    `user` and its libraries are loaded only when they are asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "user"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "user":
+            from madang.cli_users import user
+
+            return user
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
