@@ -18,9 +18,10 @@ has mvn || fail "Maven is missing; scripts/setup-packages.sh installs it"
 say "Resolving Kafka's jars into $target/lib"
 mkdir -p "$target"
 rm -rf "$target/lib.new" "$stamp"
-mvn -B -q -Dstyle.color=never -f "$root/$pom" dependency:copy-dependencies \
-  -DincludeScope=runtime -DoutputDirectory="$target/lib.new"
-rm -rf "${target:?}/lib"
+said=$(mvn -B -q -Dstyle.color=never -f "$root/$pom" dependency:copy-dependencies \
+  -DincludeScope=runtime -DoutputDirectory="$target/lib.new" \
+  -Dmaven.repo.local="$target/repository" 2>&1) || fail "$said"
+rm -rf "${target:?}/lib" "$target/repository"
 mv "$target/lib.new" "$target/lib"
 chmod -R a+rX "$target"
 printf '%s\n' "$wanted" >"$stamp"

@@ -18,7 +18,7 @@ modules=node_modules/madang.stamp
 wanted="$(digest frontend/package.json frontend/package-lock.json frontend/.npmrc) $(node --version)"
 if ! up_to_date "$modules" "$wanted"; then
   say "Installing the locked node modules"
-  npm ci --no-audit --no-fund --loglevel=error
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
   printf '%s\n' "$wanted" >"$modules"
 fi
 
