@@ -42,7 +42,7 @@ export async function ownSessions(): Promise<OwnSession[]> {
 }
 
 export async function endSession(id: string): Promise<void> {
-  await answer(client.DELETE('/api/users/me/sessions/{session_id}', { params: { path: { session_id: id } } }))
+  await answer(client.DELETE('/api/users/me/sessions/{id}', { params: { path: { id } } }))
 }
 
 export async function deleteMe(password: string): Promise<void> {

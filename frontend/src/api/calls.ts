@@ -17,5 +17,5 @@ export function callHistory(filter: HistoryQuery, signal?: AbortSignal): Promise
 }
 
 export function readCall(id: string, signal?: AbortSignal): Promise<CallEvent> {
-  return answer(client.GET('/api/logs/kafka/{call_id}', { params: { path: { call_id: id } }, signal }))
+  return answer(client.GET('/api/logs/kafka/{id}', { params: { path: { id } }, signal }))
 }

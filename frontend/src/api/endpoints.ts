@@ -3,14 +3,14 @@
 /** The route templates a call can have. */
 export const ENDPOINTS: readonly string[] = [
   '/api/logs/kafka',
-  '/api/logs/kafka/{call_id}',
+  '/api/logs/kafka/{id}',
   '/api/logs/redis',
   '/api/messages',
-  '/api/messages/{message_id}',
+  '/api/messages/{id}',
   '/api/session',
   '/api/users',
   '/api/users/me',
   '/api/users/me/password',
   '/api/users/me/sessions',
-  '/api/users/me/sessions/{session_id}',
+  '/api/users/me/sessions/{id}',
 ]

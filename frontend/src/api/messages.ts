@@ -19,10 +19,10 @@ export function postMessage(body: string): Promise<Message> {
 }
 
 export function editMessage(id: number, body: string): Promise<Message> {
-  return answer(client.PATCH('/api/messages/{message_id}', { params: { path: { message_id: id } }, body: { body } }))
+  return answer(client.PATCH('/api/messages/{id}', { params: { path: { id } }, body: { body } }))
 }
 
 /** `keepalive` lets the request outlive the page. */
 export async function deleteMessage(id: number, keepalive = false): Promise<void> {
-  await answer(client.DELETE('/api/messages/{message_id}', { params: { path: { message_id: id } }, keepalive }))
+  await answer(client.DELETE('/api/messages/{id}', { params: { path: { id } }, keepalive }))
 }

@@ -55,7 +55,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/logs/kafka/{call_id}": {
+    "/api/logs/kafka/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -107,7 +107,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/messages/{message_id}": {
+    "/api/messages/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -214,7 +214,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/users/me/sessions/{session_id}": {
+    "/api/users/me/sessions/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -687,7 +687,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                call_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -837,7 +837,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                message_id: number;
+                id: number;
             };
             cookie?: never;
         };
@@ -877,7 +877,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                message_id: number;
+                id: number;
             };
             cookie?: never;
         };
@@ -924,7 +924,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                message_id: number;
+                id: number;
             };
             cookie?: never;
         };
@@ -1250,7 +1250,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                session_id: string;
+                id: string;
             };
             cookie?: never;
         };

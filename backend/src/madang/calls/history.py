@@ -13,7 +13,7 @@ from madang.calls.models import Call
 OBSERVING_ENDPOINTS = (
     "/api/logs/redis",
     "/api/logs/kafka",
-    "/api/logs/kafka/{call_id}",
+    "/api/logs/kafka/{id}",
     "/api/stats/calls",
 )
 """Reads of the log itself, which a page leaves out so that watching does not fill it."""

@@ -100,7 +100,7 @@ def _finish(response: Response) -> Response:
 
 
 def _matched_template(response: Response) -> str | None:
-    """`/api/messages/{message_id}`; a path that exists for other methods has its template too."""
+    """`/api/messages/{id}`; a path that exists for other methods has its template too."""
     rule = request.url_rule
     adapter = request_ctx.url_adapter
     if rule is None and adapter and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

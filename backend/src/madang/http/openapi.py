@@ -55,8 +55,13 @@ def docs_blueprint() -> Blueprint:
 
 
 def route_template(rule: Rule) -> str:
-    """`/api/messages/<int:message_id>` as `/api/messages/{message_id}`."""
-    return _CONVERTER.sub(r"{\2}", rule.rule)
+    """`/api/messages/<id:message_id>` as `/api/messages/{id}`."""
+    return _CONVERTER.sub(lambda match: f"{{{_public_name(match[2])}}}", rule.rule)
+
+
+def _public_name(variable: str) -> str:
+    """What clients call a variable of a path: `id`, whatever it is the number of."""
+    return "id" if variable.endswith("_id") else variable
 
 
 def describe(app: Flask) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def _responses(declared: Operation, references: References) -> dict[str, Any]:
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
     for converter, name in _CONVERTER.findall(rule.rule):
         schema = {"type": "integer"} if converter in {"id", "int"} else {"type": "string"}
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
+        yield {"name": _public_name(name), "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameters(query: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
