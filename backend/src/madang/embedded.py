@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
-import structlog
 
 from madang.accounts.sessions import NoSessionCache
 from madang.bootstrap import (
@@ -39,8 +38,6 @@ from madang.live.app import Live
 from madang.live.bus import LocalBus
 from madang.settings import Settings
 from madang.telemetry import configure
-
-log = structlog.get_logger(__name__)
 
 SERVICE = "madang"
 API_THREADS = 16
@@ -77,6 +74,14 @@ def serve(host: str, port: int, data: Path) -> None:
         first_becomes_admin=is_loopback(host),
     )
     bus, recent, spool = LocalBus(), primed_recent_calls(database), open_spool(settings)
+
+    def tell(events: Sequence[bytes]) -> None:
+        recent.add(events)
+        for event in events:
+            bus.publish("calls", event)
+
+    source = SpoolSource(SpoolReader(data / "spool", Reader.durable), database)
+    recorder = Recorder(database, source, telemetry, utc_now, tell)
     app, authenticate = build_app(
         settings,
         database,
@@ -87,16 +92,9 @@ def serve(host: str, port: int, data: Path) -> None:
         dependencies={
             "database": Dependency(database.ping),
             "spool": Dependency(lambda: spool_check(spool), needed=False),
+            "recorder": Dependency(recorder.check, needed=False),
         },
     )
-
-    def tell(events: Sequence[bytes]) -> None:
-        recent.add(events)
-        for event in events:
-            bus.publish("calls", event)
-
-    source = SpoolSource(SpoolReader(data / "spool", Reader.durable), database)
-    recorder = Recorder(database, source, telemetry, utc_now, tell)
     live = Live(bus, authenticate)
 
     @asynccontextmanager

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import structlog
-from flask import json
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
@@ -17,7 +16,7 @@ from madang.calls.event import LONGEST_PATH, CallEvent, encode, new_call_id
 from madang.calls.spool import SpoolWriter
 from madang.clock import Clock
 from madang.errors import SpoolError, SpoolFullError
-from madang.http.app import ENDPOINT_ENVIRON_KEY
+from madang.http.app import ENDPOINT_ENVIRON_KEY, REFUSAL_ENVIRON_KEY
 from madang.http.guard import SAFE_METHODS, USER_ENVIRON_KEY
 from madang.settings import SpoolPolicy
 from madang.telemetry import (
@@ -127,7 +126,9 @@ class CallCapture:
             and environ["REQUEST_METHOD"] not in SAFE_METHODS
             and self._spool.is_full()
         ):
-            return _problem(SpoolFullError("Nothing was done: the call could not be recorded"))
+            environ[REFUSAL_ENVIRON_KEY] = SpoolFullError(
+                "Nothing was done: the call could not be recorded"
+            )
         answer = _Answer()
 
         def keep(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Write:
@@ -206,23 +207,3 @@ def _line(environ: "WSGIEnvironment", code: int, duration_us: int) -> str:
     user = environ.get(USER_ENVIRON_KEY)
     by = f" by {user}" if user else ""
     return f"{method} {_path(environ)[:200]} {code} in {duration_us / 1000:.1f} ms{by}"
-
-
-def _problem(error: SpoolFullError) -> _Answer:
-    """The one answer made outside the application, because the application must not run."""
-    body = json.dumps(
-        {
-            "type": f"urn:madang:problem:{error.code}",
-            "title": error.title,
-            "status": error.status,
-            "detail": error.detail,
-            "code": error.code,
-            "request_id": "",
-        }
-    ).encode()
-    headers = [
-        ("Content-Type", "application/problem+json"),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-    ]
-    return _Answer(f"{error.status} {HTTPStatus(error.status).phrase}", headers, body)

@@ -12,20 +12,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from madang.errors import MadangError
-
 LONGEST_PATH = 2048
+LONGEST_DURATION_US = 10**12
 LARGEST_EVENT = 16 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _VERSION_7 = 7
 
 
-class RejectedEventError(MadangError):
+class RejectedEventError(ValueError):
     """Some bytes are no call event; the text says why."""
-
-    code = "rejected_event"
-    title = "Not a call event"
 
 
 class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +35,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Annotated[str, Meta(min_length=1, max_length=255)]
     path: Annotated[str, Meta(max_length=LONGEST_PATH)]
     status: Annotated[int, Meta(ge=100, le=599)]
-    duration_us: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    duration_us: Annotated[int, Meta(ge=0, le=LONGEST_DURATION_US)]
     user_id: Annotated[str, Meta(max_length=64)] | None = None
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     message: Annotated[str, Meta(max_length=512)]
@@ -77,7 +73,7 @@ def encode(event: CallEvent) -> bytes:
 
 
 def decode(raw: bytes) -> CallEvent:
-    """Read an event from anywhere.
+    """Read an event from anywhere; its timestamp is in UTC whatever zone it was written in.
 
     Raises:
         RejectedEventError: it is malformed, too large, of an unknown schema, or its identifier does
@@ -87,10 +83,13 @@ def decode(raw: bytes) -> CallEvent:
         raise RejectedEventError(f"{len(raw)} bytes are more than {LARGEST_EVENT}")
     try:
         event = _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+        timestamp = event.timestamp.astimezone(UTC)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError) as error:
         raise RejectedEventError(str(error)[:500]) from None
     if event.id.version != _VERSION_7:
         raise RejectedEventError("id is not a UUID of version 7")
-    if (event.timestamp - _EPOCH) // timedelta(milliseconds=1) != milliseconds_of(event.id):
+    if (timestamp - _EPOCH) // timedelta(milliseconds=1) != milliseconds_of(event.id):
         raise RejectedEventError("id does not carry the timestamp")
-    return event
+    if event.timestamp.tzinfo is UTC:
+        return event
+    return msgspec.structs.replace(event, timestamp=timestamp)

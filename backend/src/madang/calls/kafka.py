@@ -1,6 +1,7 @@
 """What all Kafka clients of Madang share: their configuration, the topic, and its identifier."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -11,6 +12,8 @@ from madang.errors import ConfigurationError, KafkaUnavailableError
 from madang.settings import KafkaSecurity, Settings
 
 log = structlog.get_logger(__name__)
+
+Client = TypeVar("Client")
 
 ADMIN_SECONDS = 10.0
 _SASL = frozenset({KafkaSecurity.sasl_plaintext, KafkaSecurity.sasl_ssl})
@@ -40,8 +43,22 @@ def client_config(settings: Settings) -> dict[str, Any]:
             "sasl.password": settings.kafka_sasl_password.get_secret_value(),
         }
     if settings.kafka_ssl_ca is not None:
+        if not settings.kafka_ssl_ca.is_file():
+            raise ConfigurationError(f"MADANG_KAFKA_SSL_CA: no file {settings.kafka_ssl_ca}")
         config["ssl.ca.location"] = str(settings.kafka_ssl_ca)
     return config
+
+
+def connected(client: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    """Make a client, which connects by itself later.
+
+    Raises:
+        ConfigurationError: librdkafka does not accept a property.
+    """
+    try:
+        return client(config)
+    except (KafkaException, ValueError) as error:
+        raise ConfigurationError(f"MADANG_KAFKA_*: {error}") from None
 
 
 class _ErrorLog:
@@ -76,7 +93,7 @@ def create_topic(settings: Settings) -> str:
     Raises:
         KafkaUnavailableError: no broker answers, or it refuses.
     """
-    admin = AdminClient(client_config(settings))
+    admin = connected(AdminClient, client_config(settings))
     wanted = NewTopic(
         settings.kafka_topic,
         num_partitions=settings.kafka_partitions,

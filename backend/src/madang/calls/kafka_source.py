@@ -15,7 +15,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from madang.calls import offsets
-from madang.calls.kafka import client_config, topic_id
+from madang.calls.kafka import client_config, connected, topic_id
 from madang.calls.recorder import Batch, RawEvent
 from madang.db.engine import Database
 from madang.errors import KafkaUnavailableError, UnavailableError
@@ -46,10 +46,11 @@ class KafkaSource:
         self._group = settings.kafka_group
         self._topic = settings.kafka_topic
         self._database = database
-        self._admin = AdminClient(self._config)
+        self._admin = connected(AdminClient, self._config)
         self._consumer: Consumer | None = None
         self._topic_id = ""
         self._positions: dict[int, int] = {}
+        self._gaps: dict[int, int] = {}
         self._identified_at = self._progressed_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
@@ -64,17 +65,12 @@ class KafkaSource:
             self._check_identity(consumer, now)
             if self._consumer is None:
                 return []
-        by_partition: dict[int, list[Message]] = {}
-        for message in consumer.consume(MOST_MESSAGES, timeout_seconds):
-            error, partition = message.error(), message.partition()
-            if error is not None:
-                self._report(error)
-            elif partition is not None:
-                by_partition.setdefault(partition, []).append(message)
-        if self._consumer is None:
-            return []
-        self._find_positions(consumer, by_partition)
-        return [self._batch(number, found) for number, found in by_partition.items()]
+        messages = consumer.consume(MOST_MESSAGES, timeout_seconds)
+        faults = [error for message in messages if (error := message.error()) is not None]
+        batches = self._batches(consumer, messages)
+        for error in faults:
+            self._report(error, is_alone=not batches)
+        return batches
 
     def recorded(self, batch: Batch) -> None:
         """Move on, and tell the group without waiting."""
@@ -84,11 +80,14 @@ class KafkaSource:
             position = TopicPartition(self._topic, batch.partition, batch.end)
             self._consumer.commit(offsets=[position], asynchronous=True)
 
-    def seek(self, batch: Batch, offset: int) -> None:
+    def seek(self, batch: Batch, offset: int | None) -> None:
         """Go back, or ahead; nothing if the partition has been given to another."""
-        if self._consumer is not None and self._is_ours(batch):
-            self._positions[batch.partition] = offset
-            self._consumer.seek(TopicPartition(self._topic, batch.partition, offset))
+        if self._consumer is None or not self._is_ours(batch):
+            return
+        if offset is None:
+            del self._positions[batch.partition]
+        else:
+            self._go_to(self._consumer, batch.partition, offset)
 
     def close(self) -> None:
         """Leave the group."""
@@ -96,6 +95,7 @@ class KafkaSource:
             self._consumer.close()
             self._consumer = None
         self._positions.clear()
+        self._gaps.clear()
 
     def _is_ours(self, batch: Batch) -> bool:
         return batch.topic_id == self._topic_id and batch.partition in self._positions
@@ -103,7 +103,8 @@ class KafkaSource:
     def _connect(self) -> Consumer:
         self._topic_id = topic_id(self._admin, self._topic)
         self._identified_at = self._progressed_at = time.monotonic()
-        consumer = Consumer(
+        consumer = connected(
+            Consumer,
             {
                 **self._config,
                 "group.id": self._group,
@@ -115,7 +116,7 @@ class KafkaSource:
                 "fetch.queue.backoff.ms": 20,
                 "fetch.wait.max.ms": 100,
                 "topic.metadata.refresh.interval.ms": 10_000,
-            }
+            },
         )
         consumer.subscribe(
             [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
@@ -141,12 +142,53 @@ class KafkaSource:
             lag += max(0, high - position)
         return lag
 
-    def _find_positions(self, consumer: Consumer, by_partition: dict[int, list[Message]]) -> None:
-        """Drop what came of partitions whose offset was not known when they were assigned."""
-        for partition in by_partition.keys() - self._positions.keys():
-            del by_partition[partition]
-            begin = self._positions[partition] = self._begin(consumer, partition)
-            consumer.seek(TopicPartition(self._topic, partition, begin))
+    def _batches(self, consumer: Consumer, messages: Sequence[Message]) -> list[Batch]:
+        by_partition: dict[int, list[Message]] = {}
+        for message in messages:
+            partition = message.partition()
+            if message.error() is None and partition is not None:
+                by_partition.setdefault(partition, []).append(message)
+        batches = []
+        for partition, found in by_partition.items():
+            if partition not in self._positions:
+                self._find_position(consumer, partition)
+            elif continued := self._continued(consumer, partition, found):
+                batches.append(self._batch(partition, continued))
+        return batches
+
+    def _find_position(self, consumer: Consumer, partition: int) -> None:
+        """For a partition whose offset was not known when it was assigned; what came is dropped."""
+        try:
+            begin = self._begin(consumer, partition)
+        except UnavailableError as error:
+            log.warning("offset_unknown", partition=partition, reason=error.detail)
+        else:
+            self._go_to(consumer, partition, begin)
+
+    def _continued(
+        self, consumer: Consumer, partition: int, messages: list[Message]
+    ) -> list[Message]:
+        """What continues at the partition's position.
+
+        Messages that begin behind it may follow ones that were dropped on the way here, so the
+        partition is read again from its position; a gap that stays is the topic's own.
+        """
+        position = self._positions[partition]
+        kept = [message for message in messages if (message.offset() or 0) >= position]
+        first = (kept[0].offset() or 0) if kept else position
+        if first == position or self._gaps.pop(partition, None) == first:
+            return kept
+        self._gaps[partition] = first
+        self._go_to(consumer, partition, position)
+        return []
+
+    def _go_to(self, consumer: Consumer, partition: int, offset: int) -> None:
+        self._positions[partition] = offset
+        try:
+            consumer.seek(TopicPartition(self._topic, partition, offset))
+        except KafkaException as error:
+            log.warning("seek_failed", partition=partition, reason=str(error))
+            self.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
@@ -155,7 +197,7 @@ class KafkaSource:
                     consumer, partition.partition
                 )
             except UnavailableError as error:
-                # `poll` asks again before it hands out anything of this partition.
+                # Asked again before anything of this partition is handed out.
                 log.warning("offset_unknown", partition=partition.partition, reason=error.detail)
                 partition.offset = OFFSET_BEGINNING
         consumer.incremental_assign(partitions)
@@ -181,21 +223,20 @@ class KafkaSource:
 
     def _batch(self, partition: int, messages: Sequence[Message]) -> Batch:
         events = [
-            RawEvent(message.value() or b"", message.offset() or 0, _traceparent(message))
+            RawEvent(message.value() or b"", (message.offset() or 0) + 1, _traceparent(message))
             for message in messages
         ]
         begin = self._positions[partition]
-        end = events[-1].offset + 1
-        return Batch(self._topic_id, partition, begin, end, events, partition)
+        return Batch(self._topic_id, partition, begin, events[-1].end, events, partition)
 
-    def _report(self, error: KafkaError) -> None:
+    def _report(self, error: KafkaError, *, is_alone: bool) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             log.warning("offset_out_of_range", reason=error.str())
             self.close()
-            return
-        raise KafkaUnavailableError(error.str()) from KafkaException(error)
+        elif is_alone:
+            raise KafkaUnavailableError(error.str()) from KafkaException(error)
 
 
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:

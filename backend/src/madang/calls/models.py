@@ -95,6 +95,8 @@ class RejectedEvent(Base):
     topic_id: Mapped[str] = mapped_column(String(64))
     partition: Mapped[int] = mapped_column(Integer())
     position: Mapped[int] = mapped_column(BigInteger())
+    """The offset after it."""
+
     received_at: Mapped[datetime] = mapped_column(UtcDateTime())
     reason: Mapped[str] = mapped_column(String(512))
     value: Mapped[bytes] = mapped_column(Bytes)

@@ -12,6 +12,7 @@ from madang.errors import RedisUnavailableError
 
 STREAM = "madang:calls"
 FIELD = b"e"
+GAP_FIELD = b"g"
 MOST_CALLS = 10_000
 
 _decoder = msgspec.json.Decoder(CallEvent)
@@ -73,6 +74,17 @@ class RedisRecentCalls:
                 for event in events:
                     pipeline.xadd(STREAM, {FIELD: event}, maxlen=MOST_CALLS, approximate=True)
                 pipeline.execute()
+        except redis.RedisError as error:
+            raise RedisUnavailableError from error
+
+    def add_gap(self) -> None:
+        """Mark that calls before this were never added.
+
+        Raises:
+            RedisUnavailableError: it could not be marked.
+        """
+        try:
+            self._client.xadd(STREAM, {GAP_FIELD: b"1"}, maxlen=MOST_CALLS, approximate=True)
         except redis.RedisError as error:
             raise RedisUnavailableError from error
 

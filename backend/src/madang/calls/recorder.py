@@ -9,13 +9,14 @@ changes nothing.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 from opentelemetry.trace import Link, SpanKind, get_current_span
+from sqlalchemy.exc import SQLAlchemyError
 
 from madang.calls import history, offsets, statistics
 from madang.calls.event import CallEvent, RejectedEventError, decode
@@ -34,10 +35,10 @@ MOST_SPANS = 16
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """One message: what it holds, where it stood, and the trace it belongs to ("" for none)."""
+    """One message: what it holds, the offset after it, and its trace ("" for none)."""
 
     value: bytes
-    offset: int
+    end: int
     traceparent: str = ""
 
 
@@ -73,8 +74,8 @@ class CallSource(Protocol):
     def recorded(self, batch: Batch) -> None:
         """Take note that `batch` is in the database."""
 
-    def seek(self, batch: Batch, offset: int) -> None:
-        """Begin the partition of `batch` again at `offset`."""
+    def seek(self, batch: Batch, offset: int | None) -> None:
+        """Begin the partition of `batch` again at `offset`, or where the database says if None."""
 
     def close(self) -> None:
         """Leave."""
@@ -98,6 +99,7 @@ class Recorder:
         self._clock = clock
         self._on_recorded = on_recorded
         self._lag_seconds = 0.0
+        self._fault = ""
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Faults of the source or the database are waited out."""
@@ -105,25 +107,53 @@ class Recorder:
             try:
                 for batch in self._source.poll(POLL_SECONDS):
                     self._record_until_done(batch, stop)
+                self._fault = ""
             except UnavailableError as error:
+                self._fault = error.detail
                 log.warning("record_waits", reason=error.detail, cause=str(error.__cause__))
                 stop.wait(RETRY_SECONDS)
+            except Exception:  # the log of calls goes on, and says that it is in trouble
+                self._fault = "The recorder failed; its log says why"
+                log.exception("record_failed")
+                stop.wait(RETRY_SECONDS)
+
+    def check(self) -> None:
+        """For readiness.
+
+        Raises:
+            UnavailableError: calls are not being written into history at present.
+        """
+        if self._fault:
+            raise UnavailableError(self._fault)
 
     def lag_seconds(self) -> float:
         """How old the newest event of the last batch was when it was written."""
         return self._lag_seconds
 
     def _record_until_done(self, batch: Batch, stop: threading.Event) -> None:
-        while True:
+        while not stop.is_set():
             try:
-                self.record(batch)
+                self.record_or_split(batch)
             except UnavailableError as error:
                 log.warning("record_waits", reason=error.detail, cause=str(error.__cause__))
-                if stop.wait(RETRY_SECONDS):
-                    self._source.seek(batch, batch.begin)
-                    return
+                stop.wait(RETRY_SECONDS)
             else:
                 return
+        self._source.seek(batch, None)
+
+    def record_or_split(self, batch: Batch) -> bool:
+        """As `record`; where the database refuses a batch for good, find the event it refuses."""
+        try:
+            return self.record(batch)
+        except (SQLAlchemyError, ValueError, ArithmeticError) as error:
+            if len(batch.events) == 1:
+                log.exception("event_refused_by_database", before_offset=batch.end)
+                return self._record(batch, _refused(batch, str(error)))
+        middle = len(batch.events) // 2
+        between = batch.events[middle - 1].end
+        first = replace(batch, end=between, events=batch.events[:middle])
+        second = replace(batch, begin=between, events=batch.events[middle:])
+        return self.record_or_split(first) and self.record_or_split(second)
 
     def record(self, batch: Batch) -> bool:
         """Write one batch; False, and the source sought back, if the offset stood elsewhere.
@@ -131,7 +161,9 @@ class Recorder:
         Raises:
             UnavailableError: the database did not take it; nothing was written.
         """
-        content = _read(batch)
+        return self._record(batch, _read(batch))
+
+    def _record(self, batch: Batch, content: "_Content") -> bool:
         now = self._clock()
         with self._spans(batch):
             try:
@@ -155,7 +187,7 @@ class Recorder:
         with self._database.write() as connection:
             stored = offsets.lock(connection, batch.topic_id, batch.partition)
             if stored != batch.begin:
-                raise _OutOfStepError(stored or 0)
+                raise _OutOfStepError(stored)
             known = history.recorded_ids(connection, list(content.events))
             new = [event for call_id, event in content.events.items() if call_id not in known]
             counted = [(event, _counted_at(event, now)) for event in new]
@@ -171,8 +203,8 @@ class Recorder:
             newest = max(event.timestamp for event in new)
             self._lag_seconds = max(0.0, (self._clock() - newest).total_seconds())
         self._telemetry.record_recorded.add(len(new))
-        for offset, reason, _ in content.rejected:
-            log.error("event_rejected", offset=offset, reason=reason)
+        for end, reason, _ in content.rejected:
+            log.error("event_rejected", before_offset=end, reason=reason)
         self._telemetry.record_rejected.add(len(content.rejected))
         if self._on_recorded is not None and new:
             self._on_recorded([content.raw[event.id] for event in new])
@@ -203,7 +235,7 @@ class Recorder:
 class _OutOfStepError(Exception):
     """The partition's offset does not stand where the batch begins."""
 
-    def __init__(self, stored: int) -> None:
+    def __init__(self, stored: int | None) -> None:
         super().__init__(f"stored offset {stored}")
         self.stored = stored
 
@@ -223,11 +255,15 @@ def _read(batch: Batch) -> _Content:
         try:
             event = decode(item.value)
         except RejectedEventError as error:
-            content.rejected.append((item.offset, error.detail, item.value))
+            content.rejected.append((item.end, str(error), item.value))
         else:
             content.events.setdefault(event.id, event)
             content.raw.setdefault(event.id, item.value)
     return content
+
+
+def _refused(batch: Batch, reason: str) -> _Content:
+    return _Content({}, {}, [(item.end, reason, item.value) for item in batch.events])
 
 
 def _counted_at(event: CallEvent, now: datetime) -> datetime | None:

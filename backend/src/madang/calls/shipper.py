@@ -16,7 +16,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from opentelemetry.trace import Span, SpanKind
 
-from madang.calls.kafka import client_config
+from madang.calls.kafka import client_config, connected
 from madang.calls.kafka_source import TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import Reader, Record, Segment, SpoolReader
@@ -134,7 +134,7 @@ class KafkaShipper:
         self._producer.poll(0)
 
     def _connect(self) -> None:
-        self._producer = Producer(self._config)
+        self._producer = connected(Producer, self._config)
         self._progress: dict[str, _Progress] = {}
         self._must_restart = False
         self._moved_at = time.monotonic()
@@ -248,6 +248,7 @@ class RedisShipper:
         self._recent = recent
         self._reader = reader
         self._healthy = True
+        self._has_skipped = False
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set; while Redis is away, try once a second."""
@@ -270,6 +271,9 @@ class RedisShipper:
         Raises:
             RedisUnavailableError: Redis did not take it; the cursor has not moved.
         """
+        if self._has_skipped:
+            self._recent.add_gap()
+            self._has_skipped = False
         sent = 0
         for segment in self._reader.segments():
             records = segment.read(segment.cursor())
@@ -281,5 +285,11 @@ class RedisShipper:
         return sent
 
     def is_behind(self, segment: Segment) -> bool:
-        """Whether the segment should be kept for this reader a little longer."""
-        return self._healthy and not segment.is_delivered(Reader.live)
+        """Whether the segment should be kept for this reader a little longer.
+
+        While Redis is away it need not be; what is then skipped will show as a gap.
+        """
+        if segment.is_delivered(Reader.live):
+            return False
+        self._has_skipped = self._has_skipped or not self._healthy
+        return self._healthy

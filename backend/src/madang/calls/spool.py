@@ -12,6 +12,7 @@ Integers are little-endian. The readers' cursors stand in the header because tha
 allocated already: a full disk cannot stop a cursor from moving.
 """
 
+import contextlib
 import enum
 import errno
 import fcntl
@@ -43,6 +44,7 @@ _HEADER = struct.Struct("<8sII")
 _FRAME = struct.Struct("<II")
 _TRACE = struct.Struct("<H")
 _COUNT = struct.Struct("<Q")
+_OUR_HEADER = (MAGIC, VERSION, HEADER_BYTES)
 
 
 class Reader(enum.IntEnum):
@@ -112,8 +114,7 @@ class SpoolWriter:
         """Write one call with a single write; it is in the file when this returns.
 
         Raises:
-            SpoolFullError: the spool or its file system has no room; nothing was written.
-            SpoolError: the file system refused for another reason; nothing was written.
+            SpoolFullError: the spool has no room, or its file system refused; nothing was written.
         """
         record = frame(event, traceparent)
         with self._lock:
@@ -187,7 +188,7 @@ class SpoolWriter:
 
 
 def _write_header(descriptor: int) -> None:
-    header = _HEADER.pack(MAGIC, VERSION, HEADER_BYTES) + _COUNT.pack(HEADER_BYTES) * 2
+    header = _HEADER.pack(*_OUR_HEADER) + _COUNT.pack(HEADER_BYTES) * 2
     if os.write(descriptor, header.ljust(HEADER_BYTES, b"\0")) != HEADER_BYTES:
         raise _no_space()
 
@@ -236,8 +237,8 @@ class Segment:
         self.name = path.name.removesuffix(SUFFIX)
         self._reader = reader
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        magic, version, header_bytes = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, 0))
-        if (magic, version, header_bytes) != (MAGIC, VERSION, HEADER_BYTES):
+        header = os.pread(self._descriptor, HEADER_BYTES, 0)
+        if len(header) < HEADER_BYTES or _HEADER.unpack_from(header) != _OUR_HEADER:
             self.close()
             raise SpoolError(f"{path.name} is not a segment of version {VERSION}")
 
@@ -288,7 +289,19 @@ class Segment:
         return int(offset)
 
     def _set_aside(self, offset: int) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another reader is about to do the same
+        try:
+            self._cut(offset)
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def _cut(self, offset: int) -> None:
         raw = os.pread(self._descriptor, self.size() - offset, offset)
+        if not raw:
+            return
         self.path.with_suffix(f".{offset}.torn").write_bytes(raw)
         os.ftruncate(self._descriptor, offset)
         log.warning("spool_tail_torn", segment=self.name, offset=offset, bytes=len(raw))
@@ -322,7 +335,7 @@ class SpoolReader:
         self._open: dict[str, Segment] = {}
 
     def segments(self) -> list[Segment]:
-        """The segments that exist now, oldest first.
+        """The segments that exist now, oldest first; what is no segment is renamed out of the way.
 
         Raises:
             SpoolError: the directory cannot be read.
@@ -335,11 +348,18 @@ class SpoolReader:
             self._open.pop(name).close()
         for name in names:
             if name not in self._open and not name.startswith("."):
-                try:
-                    self._open[name] = Segment(self._directory / name, self._reader)
-                except FileNotFoundError:
-                    continue
+                self._try_open(self._directory / name)
         return [self._open[name] for name in names if name in self._open]
+
+    def _try_open(self, path: Path) -> None:
+        try:
+            self._open[path.name] = Segment(path, self._reader)
+        except FileNotFoundError:
+            return  # another reader has finished with it
+        except SpoolError as error:
+            log.error("segment_set_aside", reason=error.detail)
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(path.with_suffix(".unreadable"))
 
     def backlog_bytes(self) -> int:
         """How many bytes this reader has not delivered."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from madang.calls import offsets
 from madang.calls.recorder import Batch, RawEvent
-from madang.calls.spool import HEADER_BYTES, Segment, SpoolReader
+from madang.calls.spool import Segment, SpoolReader
 from madang.db.engine import Database
 
 IDLE_SECONDS = 0.02
@@ -42,9 +42,12 @@ class SpoolSource:
         self._positions[batch.topic_id] = batch.end
         self._segments[batch.topic_id].advance(batch.end)
 
-    def seek(self, batch: Batch, offset: int) -> None:
+    def seek(self, batch: Batch, offset: int | None) -> None:
         """Go back, or ahead."""
-        self._positions[batch.topic_id] = offset
+        if offset is None:
+            self._positions.pop(batch.topic_id, None)
+        else:
+            self._positions[batch.topic_id] = offset
 
     def close(self) -> None:
         """Close the segments."""
@@ -67,13 +70,14 @@ class SpoolSource:
             with self._database.write() as connection:
                 stored = offsets.find(connection, segment.name, 0)
                 if stored is None:
-                    offsets.begin(connection, segment.name, 0, HEADER_BYTES)
-            self._positions[segment.name] = stored or HEADER_BYTES
+                    stored = segment.cursor()
+                    offsets.begin(connection, segment.name, 0, stored)
+            self._positions[segment.name] = stored
             self._segments[segment.name] = segment
         return self._positions[segment.name]
 
     def _finish(self, segment: Segment) -> None:
-        self._reader.remove(segment)
         with self._database.write() as connection:
             offsets.forget(connection, segment.name)
+        self._reader.remove(segment)
         del self._positions[segment.name], self._segments[segment.name]

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.routing import IntegerConverter
 
+from madang.errors import MadangError
 from madang.http.guard import Authenticate, register_guard
 from madang.http.openapi import docs_blueprint, route_template
 from madang.http.problem import register_problem_handlers
@@ -21,6 +22,9 @@ from madang.telemetry import bind_request_id
 LARGEST_BODY = 64 * 1024
 ENDPOINT_ENVIRON_KEY = "madang.endpoint"
 """Where the WSGI environment carries the route template, for the call log."""
+
+REFUSAL_ENVIRON_KEY = "madang.refusal"
+"""Where the WSGI environment carries an error that a request is answered with unheard."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -82,6 +86,9 @@ def _begin() -> None:
     offered = request.headers.get("X-Request-Id", "")
     g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
     bind_request_id(g.request_id)
+    refusal: MadangError | None = request.environ.get(REFUSAL_ENVIRON_KEY)
+    if refusal is not None:
+        raise refusal
     if request.content_length and not request.is_json:
         raise UnsupportedMediaType("Send application/json")
 

@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 
 from flask import Flask, Request, g, request
 
-from madang.errors import CrossSiteRequestError, ForbiddenError, UnauthenticatedError
+from madang.errors import (
+    CrossSiteRequestError,
+    ForbiddenError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -83,9 +88,10 @@ def register_guard(app: Flask, authenticate: Authenticate, public_url: str | Non
     """Check every request of `app` before its view runs."""
 
     def check() -> None:
-        if request.method not in SAFE_METHODS and "Authorization" not in request.headers:
+        if request.method not in SAFE_METHODS:
             refuse_cross_site(request, public_url)
         if request.endpoint is None:
+            _name_caller_if_known(authenticate)
             return
         view = app.view_functions[request.endpoint]
         if is_public(view):
@@ -100,6 +106,16 @@ def register_guard(app: Flask, authenticate: Authenticate, public_url: str | Non
             raise ForbiddenError(f"This needs the role {needed.name}")
 
     app.before_request(check)
+
+
+def _name_caller_if_known(authenticate: Authenticate) -> None:
+    """For what no route answers: the call log names who asked, where that can be found out."""
+    try:
+        identity = authenticate(request)
+    except UnavailableError:
+        return
+    if identity is not None:
+        note_caller(identity.username)
 
 
 def refuse_cross_site(sent: Request, public_url: str | None) -> None:

@@ -7,10 +7,11 @@ were lost before it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from madang.calls import recent
 from madang.live.frames import Topic
 
-EVENT_FIELD = b"e"
-GAP_FIELD = b"g"
+EVENT_FIELD = recent.FIELD
+GAP_FIELD = recent.GAP_FIELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,6 @@ class RedisStream:
 
 
 STREAMS: Mapping[Topic, RedisStream] = {
-    "calls": RedisStream("madang:calls", 10_000),
+    "calls": RedisStream(recent.STREAM, recent.MOST_CALLS),
     "messages": RedisStream("madang:board", 1_000),
 }

@@ -1,6 +1,7 @@
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ class ListedSource:
 
     def __init__(self) -> None:
         self.recorded_ends: list[int] = []
-        self.sought: list[int] = []
+        self.sought: list[int | None] = []
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
         return []
@@ -33,7 +34,7 @@ class ListedSource:
     def recorded(self, batch: Batch) -> None:
         self.recorded_ends.append(batch.end)
 
-    def seek(self, batch: Batch, offset: int) -> None:
+    def seek(self, batch: Batch, offset: int | None) -> None:
         self.sought.append(offset)
 
     def close(self) -> None:
@@ -67,7 +68,7 @@ def recorder(database: Database, source: ListedSource, telemetry: Telemetry) -> 
 
 def batch(begin: int, *values: bytes | CallEvent) -> Batch:
     raw = [value if isinstance(value, bytes) else encode(value) for value in values]
-    events = [RawEvent(value, begin + number) for number, value in enumerate(raw)]
+    events = [RawEvent(value, begin + number + 1) for number, value in enumerate(raw)]
     return Batch(TOPIC, 0, begin, begin + len(raw), events, 0)
 
 
@@ -137,10 +138,56 @@ def test_what_is_no_event_is_kept_with_its_reason_and_never_in_the_way(
 ) -> None:
     recorder.record(batch(0, b"{", call(0), b"\xff"))
     assert len(rows_of(database, Call.id)) == 1
-    assert rows_of(database, RejectedEvent.position) == [0, 2]
+    assert rows_of(database, RejectedEvent.position) == [1, 3]
     assert rows_of(database, RejectedEvent.value) == [b"{", b"\xff"]
     assert all(rows_of(database, RejectedEvent.reason))
     assert rows_of(database, KafkaOffset.next_offset) == [3]
+
+
+def test_event_that_the_database_refuses_is_kept_aside_and_its_neighbours_are_recorded(
+    database: Database, recorder: Recorder
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON calls WHEN NEW.path = '/poison' "
+            "BEGIN SELECT RAISE(ABORT, 'poisoned'); END"
+        )
+    good = [call(n) for n in range(7)]
+    recorder.record_or_split(batch(0, *good[:3], call(9, path="/poison"), *good[3:]))
+    assert rows_of(database, Call.id) == [event.id for event in good]
+    assert rows_of(database, RejectedEvent.position) == [4]
+    assert "poisoned" in str(rows_of(database, RejectedEvent.reason)[0])
+    assert rows_of(database, KafkaOffset.next_offset) == [8]
+    assert totals(database) == {60: 7, 3600: 7}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"duration_us": 2**63 - 1},
+        {"timestamp": "9999-12-31T23:59:59-12:00"},
+        {"path": "\ud800"},
+    ],
+)
+def test_event_with_an_impossible_value_is_rejected(
+    database: Database, recorder: Recorder, change: dict[str, object]
+) -> None:
+    poison = json.dumps(json.loads(encode(call(0))) | change).encode()
+    recorder.record_or_split(batch(0, poison, poison, call(1)))
+    assert len(rows_of(database, RejectedEvent.id)) == 2
+    assert len(rows_of(database, Call.id)) == 1
+
+
+def test_event_written_in_another_zone_is_counted_under_its_utc_hour(
+    database: Database, recorder: Recorder
+) -> None:
+    event = call(0)
+    local = event.timestamp.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    fields = json.loads(encode(event)) | {"timestamp": local.isoformat()}
+    recorder.record_or_split(batch(0, json.dumps(fields).encode()))
+    starts = rows_of(database, CallStatistics.start)
+    assert NOON.replace(minute=0, second=0, microsecond=0) in starts
+    assert rows_of(database, Call.timestamp) == [event.timestamp]
 
 
 def test_event_of_the_future_is_kept_marked_and_counted_under_its_receipt(

@@ -140,10 +140,15 @@ def test_removed_segment_is_gone_and_the_reader_goes_on(tmp_path: Path) -> None:
     assert spool_bytes(tmp_path) == 0
 
 
-def test_foreign_file_in_the_spool_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "foreign.segment").write_bytes(os.urandom(100))
-    with pytest.raises(SpoolError, match=r"foreign\.segment"):
-        SpoolReader(tmp_path, Reader.durable).segments()
+@pytest.mark.parametrize("content", [b"", b"short", os.urandom(100)])
+def test_file_that_is_no_segment_is_set_aside_and_never_in_the_way(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "0000-foreign.segment").write_bytes(content)
+    writer = open_writer(tmp_path)
+    writer.append(b"one", "")
+    assert [r.event for r in only_segment(tmp_path).read(HEADER_BYTES)] == [b"one"]
+    assert (tmp_path / "0000-foreign.unreadable").read_bytes() == content
 
 
 def test_spool_in_an_impossible_place_is_an_error_that_names_it(tmp_path: Path) -> None:
