@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Plugin } from 'vite'
 
-const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js']
+const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE', 'NOTICE']
 
 /** Puts the files of the page at `/api/docs` into `dist/api-docs/`, beside our `init.js`. */
 export function apiDocs(): Plugin {

@@ -7,7 +7,7 @@ const WEIGHT = '400'
 const ID = 'virtual:pretendard.css'
 
 /**
- * Offers `virtual:pretendard.css`: the dynamic subset of the font. A browser fetches only the
+ * Offers `virtual:pretendard.css`: the dynamic subset of the font, and ships its licence. A browser fetches only the
  * subsets whose characters stand on the page.
  *
  * One weight: a page of Korean messages needs about 149 KB of it, and each further weight half as
@@ -20,6 +20,10 @@ export function pretendard(): Plugin {
   return {
     name: 'madang:pretendard',
     resolveId: (id) => (id === ID ? `\0${ID}` : undefined),
+    generateBundle() {
+      const source = readFileSync(resolve(dirname(sheet), '../../LICENSE.txt'))
+      this.emitFile({ type: 'asset', fileName: 'assets/pretendard-LICENSE.txt', source })
+    },
     load: (id) => (id === `\0${ID}` ? faces(readFileSync(sheet, 'utf8'), dirname(sheet)) : undefined),
   }
 }
