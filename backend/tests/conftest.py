@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from structlog.contextvars import clear_contextvars
 
 from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import MariaDB, mariadb
@@ -17,6 +18,25 @@ from tests.services.otlp import OtlpReceiver, otlp_receiver
 from tests.services.redis import Redis, redis
 from tests.services.stack import Dependencies, Embedded, Stack
 from tests.services.workspace import temporary_directory
+
+_ORDER = ("unit", "integration", "chaos", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick tests first; the browser's last, for its driver leaves an event loop running."""
+    here = Path(__file__).parent
+
+    def turn(item: pytest.Item) -> int:
+        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
+
+    items.sort(key=turn)
+
+
+@pytest.fixture(autouse=True)
+def _own_log_context() -> None:
+    """No test's log lines carry what another bound."""
+    clear_contextvars()
 
 
 @pytest.fixture(scope="session")
