@@ -10,8 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from structlog.contextvars import clear_contextvars
 
+from madang.telemetry import bind_request_id
 from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import MariaDB, mariadb
 from tests.services.otlp import OtlpReceiver, otlp_receiver
@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_log_context() -> None:
-    """No test's log lines carry what another bound."""
-    clear_contextvars()
+    """No test's log lines carry the request of another."""
+    bind_request_id("")
 
 
 @pytest.fixture(scope="session")
