@@ -117,7 +117,7 @@ def test_page_has_no_accessibility_violation(
     if path in {"/sign-in", "/register"}:
         visitor.clear_cookies()
     elif path == "/":
-        post(page, "읽기 쉬운 글")
+        post(page, f"읽기 쉬운 글 {scheme}")
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of its words
     page.goto(path)
     expect(page.get_by_role("main")).to_be_visible()

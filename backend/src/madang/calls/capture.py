@@ -22,7 +22,6 @@ from madang.settings import SpoolPolicy
 from madang.telemetry import (
     CALL_LINE,
     Telemetry,
-    bind_request_id,
     parse_traceparent,
     traceparent_of,
 )
@@ -57,6 +56,10 @@ class _Answer:
     @property
     def code(self) -> int:
         return int(self.status[:3])
+
+    @property
+    def request_id(self) -> str:
+        return next((value for name, value in self.headers if name == "X-Request-Id"), "")
 
 
 class CallCapture:
@@ -115,8 +118,7 @@ class CallCapture:
             )
             if self._record(event, span):
                 answer.headers.append((CALL_HEADER, str(call_id)))
-            self._observe(event, span)
-        bind_request_id("")
+            self._observe(event, span, answer.request_id)
         start_response(answer.status, answer.headers)
         return [answer.body]
 
@@ -163,7 +165,7 @@ class CallCapture:
             kind=SpanKind.SERVER,
         )
 
-    def _observe(self, event: CallEvent, span: Span) -> None:
+    def _observe(self, event: CallEvent, span: Span, request_id: str) -> None:
         attributes: dict[str, str | int] = {
             "http.request.method": event.method if event.method in _METHODS else "_OTHER",
             "http.route": event.endpoint,
@@ -179,6 +181,7 @@ class CallCapture:
                 span.set_status(StatusCode.ERROR)
         log.info(
             CALL_LINE,
+            request_id=request_id,
             call_id=str(event.id),
             method=event.method,
             endpoint=event.endpoint,

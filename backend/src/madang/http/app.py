@@ -79,6 +79,7 @@ def create_app(
     for blueprint in (*blueprints, docs_blueprint()):
         app.register_blueprint(blueprint)
     app.after_request(_finish)
+    app.teardown_request(lambda _: bind_request_id(""))
     return app
 
 

@@ -199,7 +199,7 @@ def test_wsgi_finishes_what_it_has_begun_and_then_runs_the_hooks(
 
     with closing(idle), closing(connection):
         assert connection.getresponse().read() == b"done"
-        process.wait(WORKER_GRACE_SECONDS / 2)
+        process.wait(WORKER_GRACE_SECONDS)
     assert process.exit_code == 0
     ends = {path.name: path.read_text() for path in tmp_path.glob("end.*")}
     assert set(ends) == {f"end.{pid}" for pid in workers}
@@ -243,7 +243,7 @@ def test_wsgi_stops_at_once_while_its_workers_start(start: Start) -> None:
 
     process.signal(signal.SIGTERM)
 
-    process.wait(WORKER_GRACE_SECONDS / 2)
+    process.wait(WORKER_GRACE_SECONDS)
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
