@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
 from madang.calls.event import CallEvent, first_id_at
 from madang.calls.models import Call
@@ -19,6 +20,8 @@ OBSERVING_ENDPOINTS = (
 """Reads of the log itself, which a page leaves out so that watching does not fill it."""
 
 _COLUMNS = [column for column in Call.__table__.c if column.name != "counted_at"]
+_NAMES = [column.name for column in _COLUMNS]
+_CALLS = select(*_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,22 @@ def page(
     connection: Connection, filters: Filters, *, before: UUID | None, limit: int
 ) -> list[CallEvent]:
     """Up to `limit` calls, newest first, that began before the call `before`."""
-    statement = _filtered(select(*_COLUMNS), filters)
+    statement = _filtered(_CALLS, filters)
     if before is not None:
         statement = statement.where(Call.id < before)
     statement = statement.order_by(Call.id.desc()).limit(limit)
-    return [CallEvent(**row) for row in connection.execute(statement).mappings()]
+    return [_event(row) for row in connection.execute(statement)]
 
 
 def find(connection: Connection, call_id: UUID) -> CallEvent | None:
     """One call, or None."""
-    row = connection.execute(select(*_COLUMNS).where(Call.id == call_id)).mappings().first()
-    return None if row is None else CallEvent(**row)
+    row = connection.execute(_CALLS.where(Call.id == call_id)).first()
+    return None if row is None else _event(row)
+
+
+def _event(row: Row[Any]) -> CallEvent:
+    """By position: a mapping would look every name of every row up."""
+    return CallEvent(**dict(zip(_NAMES, row, strict=True)))
 
 
 def _filtered(
