@@ -1,5 +1,6 @@
 """Statistics of calls: counted in memory, then merged into their rows in one transaction."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -84,14 +85,14 @@ def floor(moment: datetime, step_seconds: int) -> datetime:
 
 def tally(counted: Iterable[tuple[datetime, CallEvent]]) -> Tallies:
     """Count events, each under the moment beside it."""
-    tallies = Tallies({}, {})
+    tallies = Tallies(defaultdict(Tally), defaultdict(UserTally))
     for moment, event in counted:
         minute, hour = floor(moment, MINUTE_SECONDS), floor(moment, HOUR_SECONDS)
         kind = (event.service_name, event.endpoint, event.method, event.status)
         for step, start in ((MINUTE_SECONDS, minute), (HOUR_SECONDS, hour)):
-            tallies.calls.setdefault(CallKey(step, start, *kind), Tally()).add(event)
+            tallies.calls[CallKey(step, start, *kind)].add(event)
         if event.user_id is not None:
-            user = tallies.users.setdefault(UserKey(hour, event.user_id), UserTally())
+            user = tallies.users[UserKey(hour, event.user_id)]
             user.calls += 1
             user.errors += is_error(event)
     return tallies
