@@ -9,7 +9,7 @@ from madang.calls.recorder import Batch, RawEvent
 from madang.calls.spool import Segment, SpoolReader
 from madang.db.engine import Database
 
-IDLE_SECONDS = 0.02
+GATHER_SECONDS = 0.03
 EMBEDDED_PARTITION = 0
 
 
@@ -23,19 +23,22 @@ class SpoolSource:
         self._reader = reader
         self._database = database
         self._positions: dict[str, int] = {}
+        self._gathering = threading.Event()
         self._segments: dict[str, Segment] = {}
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
-        """One batch for each segment that holds something new."""
+        """One batch for each segment that holds something new.
+
+        Between two looks calls gather for a moment, for a transaction costs more than they do.
+        """
         deadline = time.monotonic() + timeout_seconds
-        idle = threading.Event()
         while True:
+            self._gathering.wait(GATHER_SECONDS)
             batches = [
                 batch for segment in self._reader.segments() for batch in self._read(segment)
             ]
             if batches or time.monotonic() >= deadline:
                 return batches
-            idle.wait(IDLE_SECONDS)
 
     def recorded(self, batch: Batch) -> None:
         """Move on."""
