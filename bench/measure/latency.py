@@ -1,0 +1,37 @@
+"""Latencies that can be added up: counts in buckets one per cent wide."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+_WIDTH = math.log(1.01)
+
+Buckets = dict[int, int]
+"""How many latencies by bucket; bucket n ends at 1.01^n microseconds."""
+
+
+def bucketed(latencies_us: Iterable[tuple[int, int]]) -> Buckets:
+    """Sort (microseconds, how many) into buckets."""
+    buckets: Counter[int] = Counter()
+    for value, count in latencies_us:
+        buckets[math.ceil(math.log(max(value, 1)) / _WIDTH)] += count
+    return dict(sorted(buckets.items()))
+
+
+def merged(several: Iterable[Buckets]) -> Buckets:
+    """The buckets of several runs as those of one."""
+    total: Counter[int] = Counter()
+    for buckets in several:
+        total.update(buckets)
+    return dict(sorted(total.items()))
+
+
+def percentile_ms(buckets: Buckets, percent: float) -> float:
+    """The latency that `percent` of the answers did not exceed, to one per cent."""
+    wanted = sum(buckets.values()) * percent / 100
+    seen = 0
+    for bucket, count in sorted(buckets.items()):
+        seen += count
+        if seen >= wanted:
+            return math.exp(bucket * _WIDTH) / 1000
+    return math.nan

@@ -1,0 +1,81 @@
+"""What a result was measured on."""
+
+import platform
+import re
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import psutil
+from redis import Redis as RedisClient
+
+import madang
+from measure import REPOSITORY
+from measure.stand import Stand
+from tests.services.process import find_program
+from tests.services.workspace import cache_directory
+
+GIBIBYTE = 1024**3
+_LIBRARIES = ("flask", "granian", "sqlalchemy", "pymysql", "redis", "confluent-kafka")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Its size."""
+
+    cores: int
+    memory_gib: float
+    cpu: str
+    kernel: str
+
+
+def machine() -> Machine:
+    """This one."""
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return Machine(
+        psutil.cpu_count() or 1,
+        round(psutil.virtual_memory().total / GIBIBYTE, 1),
+        found[1] if found else platform.machine(),
+        platform.release(),
+    )
+
+
+def versions(stand: Stand) -> dict[str, str]:
+    """Of everything that answers, and of the commit under test."""
+    with stand.mariadb.cursor() as cursor:
+        cursor.execute("SELECT VERSION()")
+        (mariadb,) = cursor.fetchone() or ("",)
+    with RedisClient.from_url(stand.redis.address) as client:
+        redis = client.info("server")["redis_version"]
+    return {
+        "madang": madang.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "mariadb": str(mariadb),
+        "redis": str(redis),
+        "kafka": _kafka(),
+        "nginx": _first_number(find_program("nginx"), "-v"),
+        "wrk": _first_number(find_program("wrk"), "-v"),
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _commit() -> str:
+    """The commit, with a plus sign where the backend differs from it."""
+    git = ["git", "-C", str(REPOSITORY)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, check=False)
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "backend/src"], capture_output=True, check=False
+    )
+    return head.stdout.decode().strip() + ("+" if changed.stdout else "")
+
+
+def _kafka() -> str:
+    jars = (cache_directory() / "kafka" / "lib").glob("kafka-clients-*.jar")
+    return next((jar.stem.removeprefix("kafka-clients-") for jar in jars), "")
+
+
+def _first_number(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(?:\.\d+)+", done.stdout + done.stderr)
+    return found[0] if found else ""
