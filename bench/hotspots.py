@@ -1,19 +1,21 @@
 """Where the time of a request goes: one worker of the API, one request after the other.
 
-Runs the worker's WSGI application in this process, over a durable MariaDB and Redis, with its call
+Runs a worker's WSGI application without its server, over a durable MariaDB and Redis, with its call
 log and telemetry, and samples its stack. Without other requests there is no waiting for the
 interpreter's lock or for a connection, so this is the price of a request, not its latency.
 """
 
 import argparse
 import io
+import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TextIO
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redis import Redis as RedisClient
@@ -102,8 +104,12 @@ class Worker:
         return answer
 
 
-def prices(seconds: float) -> Iterator[Price]:
-    """Price each case for this long."""
+def prices(seconds: float) -> list[Price]:
+    """Price each case for this long.
+
+    Raises:
+        EOFError: the worker failed; it has said why.
+    """
     with (
         temporary_directory() as directory,
         services(directory) as stand,
@@ -114,12 +120,29 @@ def prices(seconds: float) -> Iterator[Price]:
         stack.directory.mkdir()
         stack.run("migrate")
         fill_history(stand.dependencies.database_url)
-        os.environ.update(stack.environment)
-        worker = Worker(api_worker())
-        answer = worker.call("POST", "/api/users", "", account())
-        worker.cookie = answer["Set-Cookie"].partition(";")[0]
-        for method, path, query, body in CASES:
-            yield _price(stand, worker, (method, path, query, body), seconds)
+        forking = multiprocessing.get_context("fork")
+        receiving, sending = forking.Pipe(duplex=False)
+        process = forking.Process(target=_work, args=(sending, stand, stack.environment, seconds))
+        process.start()
+        sending.close()
+        try:
+            found: list[Price] = receiving.recv()
+        finally:
+            process.join()
+    return found
+
+
+def _work(
+    sending: Connection, stand: Stand, environment: Mapping[str, str], seconds: float
+) -> None:
+    """In a process of its own, as a worker is, so that it also ends as one; its lines are lost."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    os.environ.update(environment)
+    worker = Worker(api_worker())
+    answer = worker.call("POST", "/api/users", "", account())
+    worker.cookie = answer["Set-Cookie"].partition(";")[0]
+    sending.send([_price(stand, worker, case, seconds) for case in CASES])
 
 
 def fill_history(database_url: str) -> None:
@@ -216,23 +239,14 @@ def _most(shares: list[dict[str, float]], part: str) -> float:
     return max(each.get(part, 0) for each in shares)
 
 
-def without_log_lines() -> TextIO:
-    """Let what the worker writes to its standard output go nowhere; ours goes to this file."""
-    kept = os.dup(1)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    return os.fdopen(kept, "w")
-
-
 def main() -> None:
     """Price and show, or publish in README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="for each request")
     parser.add_argument("--publish", action="store_true", help="write the tables into README.md")
     given = parser.parse_args()
-    with without_log_lines() as output:
-        text = report(list(prices(given.seconds)))
-        print(text, file=output)
+    text = report(prices(given.seconds))
+    print(text)
     if given.publish:
         put_between_marks(BENCH / "README.md", "hotspots", text)
 
