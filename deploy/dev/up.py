@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Never
 
 import click
+
 from tests.services.errors import ServiceError
 from tests.services.kafka import kafka
 from tests.services.mariadb import mariadb

@@ -61,9 +61,14 @@ def begin_asgi(start: Start, *options: str) -> tuple[Process, int]:
 def begin_wsgi(start: Start, workers: int = 2) -> tuple[Process, int]:
     port = free_port()
     process = start("wsgi_process", str(port), str(workers))
-    wait_until(
-        lambda: answers(port) and len(process.children()) >= workers, START_SECONDS, "the workers"
-    )
+    wait_until(lambda: answers(port), START_SECONDS, "a worker")
+    answered: set[int] = set()
+
+    def all_answer() -> bool:
+        answered.add(pid_at(port))
+        return len(answered) >= workers
+
+    wait_until(all_answer, START_SECONDS, "every worker")
     return process, port
 
 
