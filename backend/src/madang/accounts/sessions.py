@@ -15,7 +15,6 @@ import structlog
 from madang.accounts import store
 from madang.cache import CacheRedis
 from madang.db.engine import Database
-from madang.errors import MadangError
 from madang.http.guard import Identity, Role
 
 log = structlog.get_logger(__name__)
@@ -142,9 +141,9 @@ class RevocationWatch:
             try:
                 self.look()
                 self._failing = False
-            except MadangError as error:
+            except Exception as error:  # without this thread no copy is ever trusted
                 if not self._failing:
-                    log.warning("revocations_unread", reason=error.detail)
+                    log.warning("revocations_unread", reason=str(error))
                 self._failing = True
             self._ending.wait(POLL_SECONDS)
 
