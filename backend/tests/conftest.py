@@ -99,9 +99,8 @@ def redis_url(redis_server: Redis) -> str:
 @pytest.fixture
 def kafka_topic(kafka_server: Kafka) -> Iterator[str]:
     """The name of a topic for one test, not made yet, deleted afterwards."""
-    name = f"test-{uuid4().hex[:12]}"
-    yield name
-    kafka_server.delete_topic(name)
+    with kafka_server.topic() as name:
+        yield name
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +111,12 @@ def stack(
     kafka_server: Kafka,
 ) -> Iterator[Stack]:
     """The whole topology behind nginx, for the module, on its own database and topic."""
-    topic = f"test-{uuid4().hex[:12]}"
-    running = Stack(
-        services_directory / f"stack-{topic}",
-        Dependencies(database_url, redis_server.empty(0), kafka_server.bootstrap, topic),
-    )
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-        kafka_server.delete_topic(topic)
+    with kafka_server.topic() as topic:
+        dependencies = Dependencies(
+            database_url, redis_server.empty(0), kafka_server.bootstrap, topic
+        )
+        with Stack(services_directory / f"stack-{topic}", dependencies).running() as running:
+            yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -27,18 +26,17 @@ def traced(
     redis_server: Redis,
     kafka_server: Kafka,
 ) -> Iterator[Stack]:
-    topic = f"test-{uuid4().hex[:12]}"
-    running = Stack(
-        services_directory / f"traced-{topic}",
-        Dependencies(fresh_database_url, redis_server.empty(0), kafka_server.bootstrap, topic),
-        environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "parentbased_always_off"},
-    )
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
-        kafka_server.delete_topic(topic)
+    with kafka_server.topic() as topic:
+        dependencies = Dependencies(
+            fresh_database_url, redis_server.empty(0), kafka_server.bootstrap, topic
+        )
+        stack = Stack(
+            services_directory / f"traced-{topic}",
+            dependencies,
+            environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "parentbased_always_off"},
+        )
+        with stack.running() as running:
+            yield running
 
 
 def test_one_sampled_trace_shows_request_delivery_and_history(

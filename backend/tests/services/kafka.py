@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -120,6 +121,15 @@ class Kafka:
         future = self.admin.create_topics([NewTopic(name, partitions)])[name]
         future.result(_ANSWER_SECONDS)
         wait_until(lambda: self._has_leaders(name), _ANSWER_SECONDS, f"leaders of topic {name}")
+
+    @contextmanager
+    def topic(self) -> Iterator[str]:
+        """A new name for a topic, not made yet, which is gone after the block."""
+        name = f"test-{uuid4().hex[:12]}"
+        try:
+            yield name
+        finally:
+            self.delete_topic(name)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic; one that does not exist is no error."""

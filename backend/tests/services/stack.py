@@ -143,6 +143,15 @@ class Stack:
             f"{self.url}/api/health/ready",
         )
 
+    @contextmanager
+    def running(self) -> Iterator["Stack"]:
+        """Run until the end of the block."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
+
     def stop(self) -> None:
         """End nginx, then api and live, then ship and record, each in order."""
         self._ends.close()
