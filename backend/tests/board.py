@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from madang.accounts.passwords import Passwords
 from madang.accounts.routes import accounts_blueprint, authenticator
@@ -14,9 +15,11 @@ from madang.accounts.sessions import NoSessionCache, SessionCache
 from madang.db.engine import Database
 from madang.http.app import create_app
 from madang.http.guard import Identity
+from madang.messages import store
 from madang.messages.first_page import FirstPageCache
 from madang.messages.models import BoardEvent
 from madang.messages.routes import messages_blueprint
+from madang.messages.search import encode_terms
 from madang.messages.service import MessageService
 
 SECRET_KEY = b"a key for tests only, 32 bytes.."
@@ -84,6 +87,22 @@ class Board:
     def sign_up(self, username: str) -> Identity:
         """Register and give the identity of the new session."""
         return self.identity(self.accounts.register(username, PASSWORD).token)
+
+    def fill(self, bodies: dict[int, str]) -> None:
+        """Add messages under these numbers, past the service; the author is new."""
+        who = self.sign_up("writer")
+        rows = [
+            {
+                "id": number,
+                "user_id": who.user_id,
+                "body": body,
+                "terms": encode_terms(body),
+                "created_at": self.clock.now,
+            }
+            for number, body in bodies.items()
+        ]
+        with self.database.write() as connection:
+            connection.execute(insert(store.messages), rows)
 
     def identity(self, token: str) -> Identity:
         """Who holds a token that is valid."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis as Client
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from madang.accounts.sessions import NoSessionCache
 from madang.cache import CacheRedis
@@ -17,7 +17,7 @@ from madang.db.engine import Database
 from madang.messages import store
 from madang.messages.first_page import PAGE_SECONDS, FirstPageCache
 from madang.messages.lookup import ROWS_SCANNED
-from madang.messages.search import Query, encode_terms
+from madang.messages.search import Query
 from madang.messages.store import Range
 from tests.board import Board
 
@@ -38,22 +38,6 @@ def cached(board_database: Database, redis_url: str) -> Iterator[Board]:
     redis = CacheRedis.from_url(redis_url)
     yield Board(board_database, cache=NoSessionCache(), first_pages=FirstPageCache(redis))
     redis.close()
-
-
-def _fill(board: Board, bodies: dict[int, str]) -> None:
-    who = board.sign_up("writer")
-    rows = [
-        {
-            "id": number,
-            "user_id": who.user_id,
-            "body": body,
-            "terms": encode_terms(body),
-            "created_at": board.clock.now,
-        }
-        for number, body in bodies.items()
-    ]
-    with board.database.write() as connection:
-        connection.execute(insert(store.messages), rows)
 
 
 def _bodies(board: Board, sought: str) -> list[str]:
@@ -92,7 +76,7 @@ def test_many_threads_post_and_delete_and_the_total_is_exact(board: Board) -> No
 
 
 def test_index_finds_every_part_of_korean_and_every_beginning_of_a_word(board: Board) -> None:
-    _fill(board, {1: "대한민국만세 hello wonder w K8s를 일, 가", FAR: "끝"})
+    board.fill({1: "대한민국만세 hello wonder w K8s를 일, 가", FAR: "끝"})
     for sought in ("대", "한민", "국만세", "세", "대한민국만세", "h", "hel", "hello", "w", "won",
                    "k8s", "k8s를", "를", "일", "가", "만세 wonder", "w 일"):  # fmt: skip
         assert (sought, len(_bodies(board, sought))) == (sought, 1)
@@ -112,7 +96,7 @@ def test_index_offers_what_the_text_holds(
         connection.execute(text("DELETE FROM sessions"))
         connection.execute(text("DELETE FROM users"))
     body = " ".join(words)
-    _fill(board, {1: body})
+    board.fill({1: body})
     word = data.draw(st.sampled_from(words))
     query = Query.parse(word[: data.draw(st.integers(1, len(word)))])
     with board.database.read() as connection:
@@ -120,7 +104,7 @@ def test_index_offers_what_the_text_holds(
 
 
 def test_search_takes_signs_of_the_index_language_as_text(board: Board) -> None:
-    _fill(board, {1: 'a +b -c "d" (e) ~f *g >h <i @j 100% _k', FAR: "끝"})
+    board.fill({1: 'a +b -c "d" (e) ~f *g >h <i @j 100% _k', FAR: "끝"})
     for sought in ('"d"', "(e)", "+b -c", "100%", "*g", "~f", "@j", ">h <i", "_k"):
         assert (sought, len(_bodies(board, sought))) == (sought, 1)
     for sought in ("+", "-", '"', "*", "()", "@", "+-", "%", "\\"):
@@ -136,7 +120,7 @@ def test_longest_texts_of_expanding_characters_are_stored(board: Board) -> None:
 
 def test_list_starts_from_the_newest_rows(board: Board) -> None:
     """However few authors and however many messages: no sorting, no temporary table."""
-    _fill(board, dict.fromkeys(range(1, 3001), "글"))
+    board.fill(dict.fromkeys(range(1, 3001), "글"))
     query = Range().of(store._shown()).limit(11)
     question = query.compile(board.database.reads, compile_kwargs={"literal_binds": True})
     with board.database.read() as connection:

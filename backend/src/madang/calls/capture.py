@@ -102,19 +102,21 @@ class CallCapture:
             answer = self._answer(environ)
             duration_us = (time.perf_counter_ns() - began_ns) // 1000
             context = span.get_span_context()
+            method, path = _bounded(environ["REQUEST_METHOD"], 16), _path(environ)
+            user = environ.get(USER_ENVIRON_KEY)
             event = CallEvent(
                 id=call_id,
                 timestamp=moment,
                 service_name=self._service_name,
                 instance=self._instance,
-                method=_bounded(environ["REQUEST_METHOD"], 16),
+                method=method,
                 endpoint=_bounded(environ.get(ENDPOINT_ENVIRON_KEY, UNMATCHED), 255),
-                path=_path(environ),
+                path=path,
                 status=answer.code,
                 duration_us=duration_us,
-                user_id=environ.get(USER_ENVIRON_KEY),
+                user_id=user,
                 trace_id=f"{context.trace_id:032x}" if context.is_valid else None,
-                message=_line(environ, answer.code, duration_us),
+                message=_line(method, path, answer.code, duration_us, user),
             )
             if self._record(event, span):
                 answer.headers.append((CALL_HEADER, str(call_id)))
@@ -206,8 +208,6 @@ def _path(environ: "WSGIEnvironment") -> str:
     return quote(raw, safe=_PATH_CHARACTERS)[:LONGEST_PATH]
 
 
-def _line(environ: "WSGIEnvironment", code: int, duration_us: int) -> str:
-    method = _bounded(environ["REQUEST_METHOD"], 16)
-    user = environ.get(USER_ENVIRON_KEY)
+def _line(method: str, path: str, code: int, duration_us: int, user: str | None) -> str:
     by = f" by {user}" if user else ""
-    return f"{method} {_path(environ)[:200]} {code} in {duration_us / 1000:.1f} ms{by}"
+    return f"{method} {path[:200]} {code} in {duration_us / 1000:.1f} ms{by}"

@@ -156,17 +156,16 @@ class SpoolWriter:
                 self._descriptor = None
 
     def _write(self, record: bytes) -> None:
-        if self._descriptor is None or self._size + len(record) > self._segment_bytes:
-            self._open_segment()
-        if self._descriptor is None:
-            raise SpoolError("the spool is closed")
-        written = os.write(self._descriptor, record)
+        descriptor = self._descriptor
+        if descriptor is None or self._size + len(record) > self._segment_bytes:
+            descriptor = self._open_segment()
+        written = os.write(descriptor, record)
         if written != len(record):
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(descriptor, self._size)
             raise _no_space()
         self._size += written
 
-    def _open_segment(self) -> None:
+    def _open_segment(self) -> int:
         name = f"{self._writer}-{self._sequence:08d}{SUFFIX}"
         hidden = self.directory / f".{name}"
         descriptor = os.open(
@@ -185,6 +184,7 @@ class SpoolWriter:
         self._descriptor = descriptor
         self._size = HEADER_BYTES
         self._sequence += 1
+        return descriptor
 
 
 def _write_header(descriptor: int) -> None:

@@ -1,6 +1,5 @@
 """The Flask application's frame. Features arrive as blueprints; it knows none of them."""
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
@@ -9,14 +8,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
-from uuid_utils import uuid7
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.routing import IntegerConverter
 
 from madang.errors import MadangError
 from madang.http.guard import Authenticate, register_guard
 from madang.http.openapi import docs_blueprint, route_template
-from madang.http.problem import register_problem_handlers
+from madang.http.problem import accepted_request_id, register_problem_handlers
 from madang.telemetry import bind_request_id
 
 LARGEST_BODY = 64 * 1024
@@ -31,8 +29,6 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class _JsonProvider(DefaultJSONProvider):
@@ -85,7 +81,7 @@ def create_app(
 
 def _begin() -> None:
     offered = request.headers.get("X-Request-Id", "")
-    g.request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
+    g.request_id = accepted_request_id(offered)
     bind_request_id(g.request_id)
     refusal: MadangError | None = request.environ.get(REFUSAL_ENVIRON_KEY)
     if refusal is not None:

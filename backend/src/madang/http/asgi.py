@@ -2,24 +2,29 @@
 
 import asyncio
 import io
-import re
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
-from flask import json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ExceptionHandler
-from uuid_utils import uuid7
 
 from madang.errors import MadangError
 from madang.http.app import CONTENT_SECURITY_POLICY
 from madang.http.health import Dependency, Health, readiness
+from madang.http.problem import (
+    BUG,
+    PROBLEM_TYPE,
+    accepted_request_id,
+    http_problem,
+    log_failure,
+    problem_json,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +36,6 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
 }
 NO_STORE_HEADERS: Mapping[str, str] = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 def environ_of(request: Request) -> dict[str, Any]:
@@ -108,26 +110,22 @@ def _health_answer(health: Health) -> Response:
 async def _of_madang(request: Request, error: Exception) -> Response:
     if not isinstance(error, MadangError):
         raise TypeError("a MadangError is expected")
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request_failed", code=error.code, reason=str(error.__cause__ or error))
+    log_failure(error)
     return _answer(request, error)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError("an HTTPException is expected")
-    problem = MadangError(error.detail)
-    problem.status = error.status_code
-    problem.code = _HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
-    problem.title = HTTPStatus(error.status_code).phrase
-    response = _answer(request, problem)
+    title = HTTPStatus(error.status_code).phrase
+    response = _answer(request, http_problem(error.status_code, title, error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _of_bug(request: Request, _error: Exception) -> Response:
     # Starlette raises the error again afterwards, and the server logs it.
-    return _answer(request, MadangError("The server failed; the request id finds its log"))
+    return _answer(request, MadangError(BUG))
 
 
 PROBLEM_HANDLERS: Mapping[Any, ExceptionHandler] = {
@@ -139,21 +137,6 @@ PROBLEM_HANDLERS: Mapping[Any, ExceptionHandler] = {
 
 
 def _answer(request: Request, error: MadangError) -> Response:
-    offered = request.headers.get("x-request-id", "")
-    request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
-    body: dict[str, object] = {
-        "type": f"urn:madang:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": request_id,
-    }
-    if error.errors:
-        body["errors"] = [{"field": item.field, "message": item.message} for item in error.errors]
-    return Response(
-        json.dumps(body),
-        error.status,
-        {**NO_STORE_HEADERS, "X-Request-Id": request_id},
-        media_type="application/problem+json",
-    )
+    request_id = accepted_request_id(request.headers.get("x-request-id", ""))
+    headers = {**NO_STORE_HEADERS, "X-Request-Id": request_id}
+    return Response(problem_json(error, request_id), error.status, headers, media_type=PROBLEM_TYPE)

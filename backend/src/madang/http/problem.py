@@ -1,16 +1,22 @@
 """One place that turns errors into RFC 9457 problem details."""
 
+import re
 from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g, json
 from pydantic import BaseModel
+from uuid_utils import uuid7
 from werkzeug.exceptions import HTTPException
 
-from madang.errors import FieldError, MadangError
+from madang.errors import MadangError
 
 log = structlog.get_logger(__name__)
 
+PROBLEM_TYPE = "application/problem+json"
+BUG = "The server failed; the request id finds its log"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HTTP_CODES = {
     400: "malformed_json",
     404: "not_found",
@@ -39,21 +45,38 @@ class Problem(BaseModel):
     request_id: str
 
 
-def problem_response(
-    code: str, status: int, title: str, detail: str, errors: tuple[FieldError, ...] = ()
-) -> Response:
-    """Build the answer for one error of the current request."""
+def accepted_request_id(offered: str) -> str:
+    """The identifier that a client offers where it is one, else a new one."""
+    return offered if _REQUEST_ID.fullmatch(offered) else uuid7().hex
+
+
+def http_problem(status: int, title: str, detail: str) -> MadangError:
+    """An error that only HTTP knows, such as a method that is not allowed."""
+    problem = MadangError(detail)
+    problem.status, problem.title = status, title
+    problem.code = _HTTP_CODES.get(status, f"http_{status}")
+    return problem
+
+
+def log_failure(error: MadangError) -> None:
+    """Note an error that is the server's fault, with its cause."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request_failed", code=error.code, reason=str(error.__cause__ or error))
+
+
+def problem_json(error: MadangError, request_id: str) -> str:
+    """Problem details as JSON."""
     body: dict[str, object] = {
-        "type": f"urn:madang:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", ""),
+        "type": f"urn:madang:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
     }
-    if errors:
-        body["errors"] = [{"field": item.field, "message": item.message} for item in errors]
-    return Response(json.dumps(body), status, mimetype="application/problem+json")
+    if error.errors:
+        body["errors"] = [{"field": item.field, "message": item.message} for item in error.errors]
+    return json.dumps(body)
 
 
 def register_problem_handlers(app: Flask) -> None:
@@ -64,15 +87,18 @@ def register_problem_handlers(app: Flask) -> None:
 
 
 def _of_madang(error: MadangError) -> Response:
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request_failed", code=error.code, reason=str(error.__cause__ or error))
-    return problem_response(error.code, error.status, error.title, error.detail, error.errors)
+    log_failure(error)
+    return _answer(error)
+
+
+def _answer(error: MadangError) -> Response:
+    body = problem_json(error, g.get("request_id", ""))
+    return Response(body, error.status, mimetype=PROBLEM_TYPE)
 
 
 def _of_http(error: HTTPException) -> Response:
-    status = error.code or 500
-    code = _HTTP_CODES.get(status, f"http_{status}")
-    response = problem_response(code, status, error.name, error.description or error.name)
+    problem = http_problem(error.code or 500, error.name, error.description or error.name)
+    response = _answer(problem)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
@@ -81,6 +107,4 @@ def _of_http(error: HTTPException) -> Response:
 
 def _of_bug(error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
-    return problem_response(
-        "internal_error", 500, "Internal error", "The server failed; the request id finds its log"
-    )
+    return _answer(MadangError(BUG))

@@ -49,7 +49,7 @@ def test_upgrade_leaves_nothing_that_the_models_do_not_say(database: Database) -
         assert drift(connection) == []
 
 
-def test_upgrade_by_two_at_once_happens_once(empty: Database) -> None:
+def test_upgrade_by_four_at_once_happens_once(empty: Database) -> None:
     outcomes: list[Outcome] = []
     threads = [
         threading.Thread(target=lambda: outcomes.append(upgrade(empty).outcome)) for _ in range(4)
