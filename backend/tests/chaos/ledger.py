@@ -81,15 +81,19 @@ class Ledger:
         """How many calls were answered."""
         return len(self.answered) + self.unrecorded
 
-    def assert_nobody_waited(self) -> None:
-        """The slowest request in a hundred of the faults against that of the time before them."""
-        first = min(begin for begin, _ in self._faults)
-        before = _p99(end - begin for begin, end in self._taken if end < first)
-        during = _p99(
+    def p99_of_faults(self) -> float:
+        """Of the requests that were on their way while something was broken, in seconds."""
+        return _p99(
             end - begin
             for begin, end in self._taken
             if any(begin < fault_end and end > fault for fault, fault_end in self._faults)
         )
+
+    def assert_nobody_waited(self) -> None:
+        """The slowest request in a hundred of the faults against that of the time before them."""
+        first = min(begin for begin, _ in self._faults)
+        before = _p99(end - begin for begin, end in self._taken if end < first)
+        during = self.p99_of_faults()
         assert during <= max(SLOWER_AT_MOST * before, FLOOR_SECONDS), (
             f"p99 was {during:.3f} s during the fault and {before:.3f} s before"
         )

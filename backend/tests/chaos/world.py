@@ -33,7 +33,7 @@ class World:
     @property
     def spool(self) -> Path:
         """Where the calls wait."""
-        return self.stack.directory / "spool"
+        return Path(self.stack.environment["MADANG_SPOOL_DIR"])
 
     def another_recorder(self, number: int) -> Process:
         """One more member of the recorders' group, not started."""
