@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from uuid import UUID
 
@@ -29,8 +29,10 @@ _NGINX_ALONE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 class Ledger:
     """What was answered, by the identifier of its call event, and how long each took."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+        """Register at this address; each client pauses so long between two requests."""
         self._url = url
+        self._pause_seconds = pause_seconds
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._taken: list[tuple[float, float]] = []
@@ -89,11 +91,14 @@ class Ledger:
             if any(begin < fault_end and end > fault for fault, fault_end in self._faults)
         )
 
+    def p99_before_faults(self) -> float:
+        """Of the requests that were over before anything was broken, in seconds."""
+        first = min(begin for begin, _ in self._faults)
+        return _p99(end - begin for begin, end in self._taken if end < first)
+
     def assert_nobody_waited(self) -> None:
         """The slowest request in a hundred of the faults against that of the time before them."""
-        first = min(begin for begin, _ in self._faults)
-        before = _p99(end - begin for begin, end in self._taken if end < first)
-        during = self.p99_of_faults()
+        before, during = self.p99_before_faults(), self.p99_of_faults()
         assert during <= max(SLOWER_AT_MOST * before, FLOOR_SECONDS), (
             f"p99 was {during:.3f} s during the fault and {before:.3f} s before"
         )
@@ -109,16 +114,16 @@ class Ledger:
     def _ask(self, number: int) -> None:
         headers = {"Cookie": self._cookie}
         asked = 0
-        while not self._stop.is_set():
-            with httpx.Client(
-                base_url=self._url, headers=headers, timeout=REQUEST_SECONDS
-            ) as client:
-                try:
-                    while not self._stop.wait(PAUSE_SECONDS):
-                        asked += 1
-                        self._ask_once(client, f"{number}-{asked}", asked)
-                except httpx.TransportError:
-                    self._stop.wait(PAUSE_SECONDS)  # no answer: nothing that history must have
+        while not self._stop.wait(self._pause_seconds):
+            with (
+                suppress(httpx.TransportError),  # no answer, so nothing that history must have
+                httpx.Client(
+                    base_url=self._url, headers=headers, timeout=REQUEST_SECONDS
+                ) as client,
+            ):
+                while not self._stop.wait(self._pause_seconds):
+                    asked += 1
+                    self._ask_once(client, f"{number}-{asked}", asked)
 
     def _ask_once(self, client: httpx.Client, body: str, asked: int) -> None:
         began = time.monotonic()

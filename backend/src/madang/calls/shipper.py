@@ -8,6 +8,7 @@ is best effort and never holds Kafka back.
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from opentelemetry.trace import Span, SpanKind
 
 from madang.calls.in_flight import Progress, Sent
-from madang.calls.kafka import client_config, connected
+from madang.calls.kafka import asked_for, client_config, connected
 from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
@@ -79,7 +80,7 @@ class KafkaShipper:
         directory = settings.require_spool_dir()
         self._refusals: Path = directory / "refused"
         admin = connected(AdminClient, client_config(settings))
-        self._watch = TopicWatch(admin, self._topic, directory)
+        self._watch = TopicWatch(partial(asked_for, admin, self._topic), directory)
         self._connect()
 
     def run(self, stop: threading.Event) -> None:

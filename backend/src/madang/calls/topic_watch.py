@@ -7,21 +7,20 @@ The shipper tells it with what it sends next, so that the recorder can count wha
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
-from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
+from confluent_kafka.admin._topic import TopicDescription
 
 log = structlog.get_logger(__name__)
 
 FILE = "topic"
 FILE_BYTES = 4096
 CHECK_SECONDS = 5.0
-ANSWER_SECONDS = 10.0
 
 
 class Creation(msgspec.Struct, frozen=True):
@@ -53,15 +52,14 @@ class TopicWatch:
     its name, so that a shipper that is killed in between begins again with the same news.
     """
 
-    def __init__(self, admin: AdminClient, topic: str, directory: Path) -> None:
-        """Read the file; the broker is asked later, in the background."""
+    def __init__(self, ask: Callable[[], Future[TopicDescription]], directory: Path) -> None:
+        """Read the file; `ask` asks a broker what the topic is, and does not wait."""
         self.former: Creation | None = None
-        self._admin = admin
-        self._topic = topic
+        self._ask = ask
         self._path = directory / FILE
         self._delivered_to = _read(self._path)
         self._present = self._delivered_to
-        self._asked: Future[Any] | None = None
+        self._asked: Future[TopicDescription] | None = None
         self._asked_at = float("-inf")
 
     def made_again(self) -> bool:
@@ -74,9 +72,7 @@ class TopicWatch:
             self._keep(self._present)
             return False
         self.former = self._delivered_to
-        log.warning(
-            "topic_made_again", topic=self._topic, former_id=before.topic_id, ends=before.ends
-        )
+        log.warning("topic_made_again", former_id=before.topic_id, ends=before.ends)
         return True
 
     def segment_deleted(self, ends: dict[int, int]) -> None:
@@ -97,11 +93,8 @@ class TopicWatch:
         now = time.monotonic()
         if self._asked is None:
             if now - self._asked_at > CHECK_SECONDS:
-                wanted = TopicCollection([self._topic])
                 self._asked_at = now
-                self._asked = self._admin.describe_topics(wanted, request_timeout=ANSWER_SECONDS)[
-                    self._topic
-                ]
+                self._asked = self._ask()
             return None
         if not self._asked.done():
             return None
