@@ -31,11 +31,9 @@ class Progress:
         self.read_to = end
         return sent
 
-    def arrived(self, sent: Sent, partition: int | None, offset: int | None) -> None:
-        """Note that a broker has acknowledged it."""
-        sent.done = True
-        if partition is not None and offset is not None:
-            self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
+    def lies_at(self, partition: int, offset: int) -> None:
+        """Note where a broker keeps one of its records."""
+        self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
 
     def settle(self) -> bool:
         """Move the cursor over all that is delivered without a gap; whether it moved."""

@@ -22,7 +22,7 @@ from madang.calls.kafka import asked_for, client_config, connected
 from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
-from madang.calls.topic_watch import TopicWatch
+from madang.calls.topic_watch import Creation, TopicWatch
 from madang.errors import UnavailableError
 from madang.settings import Settings
 from madang.telemetry import Telemetry, is_sampled, parse_traceparent, traceparent_of
@@ -159,7 +159,8 @@ class KafkaShipper:
 
     def _produce(self, record: Record, progress: Progress, sent: Sent) -> None:
         span = self._span(record.traceparent)
-        headers = self._headers(traceparent_of(span) if span else record.traceparent)
+        former = self._watch.former
+        headers = _headers(traceparent_of(span) if span else record.traceparent, former)
 
         def delivered(error: KafkaError | None, message: Message | None) -> None:
             if span is not None:
@@ -167,8 +168,9 @@ class KafkaShipper:
             if error is not None:
                 self._not_delivered(error, record, sent)
             elif message is not None:
-                progress.arrived(sent, message.partition(), message.offset())
-                self._watch.told()
+                sent.done = True
+                self._note_place(progress, message)
+                self._watch.told(former)
                 self._telemetry.ship_sent.add(1)
 
         while True:
@@ -188,13 +190,12 @@ class KafkaShipper:
             else:
                 return
 
-    def _headers(self, traceparent: str) -> list[tuple[str, str | bytes | None]]:
-        headers: list[tuple[str, str | bytes | None]] = []
-        if traceparent:
-            headers.append((TRACEPARENT_HEADER, traceparent.encode()))
-        if self._watch.former is not None:
-            headers.append((FORMER_TOPIC_HEADER, msgspec.json.encode(self._watch.former)))
-        return headers
+    def _note_place(self, progress: Progress, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if partition is None or offset is None:
+            return
+        if self._watch.acknowledged(partition, offset):
+            progress.lies_at(partition, offset)
 
     def _span(self, traceparent: str) -> Span | None:
         if not is_sampled(traceparent):
@@ -242,6 +243,15 @@ class KafkaShipper:
             and segment.is_delivered(Reader.durable)
             and not self._live_is_behind(segment)
         )
+
+
+def _headers(traceparent: str, former: Creation | None) -> list[tuple[str, str | bytes | None]]:
+    headers: list[tuple[str, str | bytes | None]] = []
+    if traceparent:
+        headers.append((TRACEPARENT_HEADER, traceparent.encode()))
+    if former is not None:
+        headers.append((FORMER_TOPIC_HEADER, msgspec.json.encode(former)))
+    return headers
 
 
 class RedisShipper:

@@ -61,12 +61,18 @@ class TopicWatch:
         self._present = self._delivered_to
         self._asked: Future[TopicDescription] | None = None
         self._asked_at = float("-inf")
+        self._acknowledged: dict[int, int] = {}
+        self._has_gone_back = False
 
     def made_again(self) -> bool:
         """Whether the topic is another than a moment ago; asks every five seconds, never waits."""
         found = self._answer()
-        if found is None or (self._present is not None and found == self._present.topic_id):
+        if found is None:
             return False
+        self._has_gone_back = False
+        if self._present is not None and found == self._present.topic_id:
+            return False
+        self._acknowledged.clear()
         before, self._present = self._present, Creation(found)
         if before is None:
             self._keep(self._present)
@@ -75,6 +81,18 @@ class TopicWatch:
         log.warning("topic_made_again", former_id=before.topic_id, ends=before.ends)
         return True
 
+    def acknowledged(self, partition: int, offset: int) -> bool:
+        """Whether this offset, of one sent before, can lie in the creation that is known.
+
+        A partition's offsets only grow: one that is lower than the last belongs to a topic made
+        again, and so do all after it until a broker has been asked.
+        """
+        if offset < self._acknowledged.get(partition, 0) and not self._has_gone_back:
+            self._has_gone_back = True
+            self._asked, self._asked_at = None, float("-inf")
+        self._acknowledged[partition] = offset
+        return not self._has_gone_back
+
     def segment_deleted(self, ends: dict[int, int]) -> None:
         """Note that calls before these offsets are in the topic and no longer in the spool."""
         if self._present is not None and ends:
@@ -82,9 +100,9 @@ class TopicWatch:
             if self.former is None:
                 self._keep(self._present)
 
-    def told(self) -> None:
-        """Note that a broker has taken the news of the former creation."""
-        if self.former is not None and self._present is not None:
+    def told(self, former: Creation | None) -> None:
+        """Note that a broker has taken a message with this news; None if it carried none."""
+        if former is not None and former == self.former and self._present is not None:
             self.former = None
             self._keep(self._present)
 

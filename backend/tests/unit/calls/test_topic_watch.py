@@ -74,8 +74,9 @@ def test_news_ends_when_a_broker_has_taken_it(
     watch = watched()
     sees(watch, broker, ONE)
     sees(watch, broker, TWO)
-    watch.told()
-    assert watch.former is None
+    watch.told(None)
+    assert sees(watched(), broker, TWO)
+    watch.told(watch.former)
     again = watched()
     assert not sees(again, broker, TWO)
 
@@ -101,6 +102,19 @@ def test_topic_made_again_twice_before_it_was_told_is_told_of_the_first(
     assert sees(watch, broker, TWO)
     assert sees(watch, broker, THREE)
     assert watch.former == Creation(str(ONE), {0: 4})
+
+
+def test_offset_that_goes_back_is_not_of_the_topic_that_is_known(
+    watched: Callable[[], TopicWatch], broker: Broker
+) -> None:
+    watch = watched()
+    sees(watch, broker, ONE)
+    assert watch.acknowledged(0, 7)
+    assert watch.acknowledged(1, 2)
+    assert not watch.acknowledged(0, 3)
+    assert not watch.acknowledged(0, 8)
+    assert sees(watch, broker, TWO)
+    assert watch.acknowledged(0, 4)
 
 
 def test_file_that_is_damaged_is_made_again(
