@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -105,7 +105,7 @@ class Ledger:
 
     def _register(self) -> str:
         with httpx.Client(base_url=self._url, timeout=REQUEST_SECONDS) as client:
-            credentials = {"username": "chaos-client", "password": PASSWORD}
+            credentials = {"username": f"chaos-{uuid4().hex[:8]}", "password": PASSWORD}
             answer = client.post("/api/users", json=credentials)
             answer.raise_for_status()
             self._note(answer)

@@ -32,11 +32,10 @@ def small_spool(directory: Path) -> Iterator[dict[str, str]]:
     """
     directory.mkdir()
     small = {"MADANG_SPOOL_DIR": str(directory), "MADANG_SPOOL_SEGMENT_BYTES": str(SEGMENT_BYTES)}
-    if os.geteuid() != 0:
+    options = ["-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "tmpfs", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False, timeout=10).returncode:
         yield small | {"MADANG_SPOOL_MAX_BYTES": str(SMALLEST_LIMIT)}
         return
-    options = ["-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "tmpfs", str(directory)]
-    subprocess.run(["mount", *options], check=True, timeout=10)
     try:
         yield small
     finally:
