@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,8 @@ class Stack:
     def start(self) -> None:
         """Migrate, make the topic, start everything and wait until it is ready."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.run("migrate")
-        self.run("topics")
+        with ThreadPoolExecutor(2) as side_by_side:
+            list(side_by_side.map(self.run, ("migrate", "topics")))
         own = (self.api, self.live, self.ship, self.record)
         self._ends.callback(_stop_together, self.ship, self.record)
         self._ends.callback(_stop_together, self.api, self.live)
