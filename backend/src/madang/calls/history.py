@@ -88,7 +88,7 @@ def _insert(connection: Connection, counted: Sequence[Counted]) -> None:
     """
     if not counted:
         return
-    into = f"INSERT INTO calls ({', '.join(_INSERTED)}) VALUES "  # our own names
+    into = f"INSERT INTO calls ({', '.join(_INSERTED)}) VALUES "  # noqa: S608  # our own names
     if connection.dialect.name == "sqlite":
         marks = f"({', '.join('?' * len(_INSERTED))})"
         connection.exec_driver_sql(into + marks, [_values(*item) for item in counted])

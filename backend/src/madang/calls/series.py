@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
-from madang.calls import sketch
-from madang.calls.statistics import Part, Period
+from madang.calls.percentiles import merged, quantiles_us
+from madang.calls.statistics import Part
 
 QUANTILES = (0.5, 0.95, 0.99)
 
@@ -36,56 +34,51 @@ class Series(Figures, frozen=True, kw_only=True):
     points: list[Point]
 
 
-@dataclass(slots=True)
-class _Sum:
-    calls: int = 0
-    errors: int = 0
-    durations: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-
-    def add_part(self, part: Part) -> None:
-        self.calls += part.calls
-        self.errors += part.errors
-        sketch.merge(self.durations, part.sketch)
-
-    def add(self, other: "_Sum") -> None:
-        self.calls += other.calls
-        self.errors += other.errors
-        for bucket, count in other.durations.items():
-            self.durations[bucket] += count
-
-
-def series_of(parts: Iterable[Part], period: Period, starts: Mapping[int, str]) -> list[Series]:
+def series_of(parts: Iterable[Part], starts: Mapping[int, str]) -> list[Series]:
     """Merge parts into one series a name, the one with the most calls first.
 
     Args:
         parts: in any order.
-        period: where the slots are.
         starts: how the moment at which each slot starts is written.
     """
-    slots: defaultdict[str, defaultdict[int, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
+    slots: defaultdict[str, defaultdict[int, list[Part]]] = defaultdict(lambda: defaultdict(list))
     for part in parts:
-        slots[part.name][part.slot].add_part(part)
+        slots[part.name][part.slot].append(part)
     series = [_series(name, of_name, starts) for name, of_name in slots.items()]
     return sorted(series, key=lambda item: (-item.calls, item.name))
 
 
-def _series(name: str, slots: Mapping[int, _Sum], starts: Mapping[int, str]) -> Series:
-    total = _Sum()
-    for found in slots.values():
-        total.add(found)
-    points = [Point(start=starts[slot], **_figures(slots[slot])) for slot in sorted(slots)]
-    return Series(name=name, points=points, **_figures(total))
+def _series(name: str, slots: Mapping[int, list[Part]], starts: Mapping[int, str]) -> Series:
+    in_turn = sorted(slots)
+    calls = [sum(part.calls for part in slots[slot]) for slot in in_turn]
+    errors = [sum(part.errors for part in slots[slot]) for slot in in_turn]
+    *by_slot, of_all = _percentiles([slots[slot] for slot in in_turn])
+    points = [
+        Point(start=starts[slot], calls=number, errors=failed, p50_us=p50, p95_us=p95, p99_us=p99)
+        for slot, number, failed, (p50, p95, p99) in zip(
+            in_turn, calls, errors, by_slot, strict=True
+        )
+    ]
+    p50, p95, p99 = of_all
+    return Series(
+        name=name,
+        points=points,
+        calls=sum(calls),
+        errors=sum(errors),
+        p50_us=p50,
+        p95_us=p95,
+        p99_us=p99,
+    )
 
 
-def _figures(found: _Sum) -> dict[str, Any]:
-    percentiles: Sequence[float | None] = (None, None, None)
-    if found.durations:
-        percentiles = sketch.quantiles_us(found.durations, QUANTILES)
-    p50, p95, p99 = percentiles
-    return {
-        "calls": found.calls,
-        "errors": found.errors,
-        "p50_us": p50,
-        "p95_us": p95,
-        "p99_us": p99,
-    }
+def _percentiles(slots: Sequence[Sequence[Part]]) -> list[list[float | None]]:
+    """Of each slot, and last of all together."""
+    sketches = [b"".join(part.sketch for part in parts) for parts in slots]
+    if not any(sketches):
+        return [[None] * len(QUANTILES)] * (len(slots) + 1)
+    counts = merged(sketches)
+    together = counts.sum(axis=0, keepdims=True)
+    return [
+        *quantiles_us(counts, QUANTILES).round(1).tolist(),
+        *quantiles_us(together, QUANTILES).round(1).tolist(),
+    ]

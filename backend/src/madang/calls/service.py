@@ -123,7 +123,7 @@ class StatisticsService:
             slot: rfc3339(_moment(start))
             for slot, start in enumerate(range(period.begin, period.end, period.slot_seconds))
         }
-        series = series_of(parts, period, starts)
+        series = series_of(parts, starts)
         return CallSeries(
             begin=rfc3339(_moment(period.begin)),
             end=rfc3339(_moment(period.end)),

@@ -13,17 +13,19 @@ of both: a database merges by concatenation.
 import math
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 RELATIVE_ACCURACY: Final = 0.01
+LONGEST: Final = 10**12
+"""The longest duration that counts, in microseconds."""
 
-_GAMMA: Final = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY)
-_PER_LOG: Final = 1 / math.log(_GAMMA)
-_BUCKET_BITS: Final = 11
-_BUCKET_MASK: Final = (1 << _BUCKET_BITS) - 1
-_LARGEST_COUNT: Final = (1 << (32 - _BUCKET_BITS)) - 1
-_ENTRY_BYTES: Final = 4
+GAMMA: Final = (1 + RELATIVE_ACCURACY) / (1 - RELATIVE_ACCURACY)
+_PER_LOG: Final = 1 / math.log(GAMMA)
+BUCKET_BITS: Final = 11
+BUCKET_MASK: Final = (1 << BUCKET_BITS) - 1
+_LARGEST_COUNT: Final = (1 << (32 - BUCKET_BITS)) - 1
+ENTRY_BYTES: Final = 4
 
 Buckets = Mapping[int, int]
 """How many durations count in each bucket."""
@@ -46,39 +48,14 @@ def to_bytes(buckets: Buckets) -> bytes:
         left = buckets[bucket]
         while left > 0:
             part = min(left, _LARGEST_COUNT)
-            entries.append(part << _BUCKET_BITS | bucket)
+            entries.append(part << BUCKET_BITS | bucket)
             left -= part
     return struct.pack(f"<{len(entries)}I", *entries)
-
-
-def merge(buckets: defaultdict[int, int], raw: bytes) -> None:
-    """Add what stands in entries to a sketch."""
-    for entry in struct.unpack(f"<{len(raw) // _ENTRY_BYTES}I", raw):
-        buckets[entry & _BUCKET_MASK] += entry >> _BUCKET_BITS
 
 
 def from_bytes(raw: bytes) -> defaultdict[int, int]:
     """Back from entries, merging those of one bucket."""
     buckets: defaultdict[int, int] = defaultdict(int)
-    merge(buckets, raw)
+    for entry in struct.unpack(f"<{len(raw) // ENTRY_BYTES}I", raw):
+        buckets[entry & BUCKET_MASK] += entry >> BUCKET_BITS
     return buckets
-
-
-def quantiles_us(buckets: Buckets, quantiles: Sequence[float]) -> list[float]:
-    """The durations in microseconds at `quantiles` (each 0 to 1, ascending); 0 of an empty sketch.
-
-    The quantile q of n durations is the one at position floor(q (n - 1)) of their ascending order.
-    """
-    ranks = [math.floor(quantile * (sum(buckets.values()) - 1)) for quantile in quantiles]
-    found: list[float] = []
-    seen = 0
-    for bucket in sorted(buckets):
-        seen += buckets[bucket]
-        while len(found) < len(ranks) and seen > ranks[len(found)]:
-            found.append(_duration_of(bucket))
-    return found + [0.0] * (len(ranks) - len(found))
-
-
-def _duration_of(bucket: int) -> float:
-    """The duration that is nearest, in proportion, to all that count in the bucket."""
-    return 2 * _GAMMA ** (bucket - 1) / (_GAMMA + 1) if bucket else 0.0

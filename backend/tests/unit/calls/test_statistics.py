@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from madang.calls import sketch
 from madang.calls.kinds import ALL_KINDS, Kind, number_of
+from madang.calls.percentiles import merged, quantiles_us
 from madang.calls.tallies import CallKey, UserKey, tally
 from tests.unit.calls.builders import NOON, call
 
@@ -16,7 +17,7 @@ durations = st.lists(st.integers(0, 10**12), min_size=1, max_size=300)
 @given(durations)
 def test_percentiles_are_within_one_per_cent_of_the_exact_values(values: list[int]) -> None:
     stored = sketch.to_bytes(sketch.count(values))
-    found = sketch.quantiles_us(sketch.from_bytes(stored), QUANTILES)
+    (found,) = quantiles_us(merged([stored]), QUANTILES)
     for quantile, value in zip(QUANTILES, found, strict=True):
         exact = sorted(values)[int(quantile * (len(values) - 1))]
         assert abs(value - exact) <= exact * sketch.RELATIVE_ACCURACY * (1 + 1e-9)
@@ -39,8 +40,15 @@ def test_longest_duration_has_a_bucket_that_fits() -> None:
     assert sketch.from_bytes(sketch.to_bytes(sketch.count([10**12]))) == {1383: 1}
 
 
+@given(st.lists(durations, min_size=1, max_size=5))
+def test_rows_of_merged_sketches_do_not_mix(groups: list[list[int]]) -> None:
+    counts = merged([sketch.to_bytes(sketch.count(values)) for values in groups])
+    for row, values in zip(counts, groups, strict=True):
+        assert {bucket: count for bucket, count in enumerate(row) if count} == sketch.count(values)
+
+
 def test_percentiles_of_nothing_are_zero() -> None:
-    assert sketch.quantiles_us({}, (0.5, 0.99)) == [0.0, 0.0]
+    assert quantiles_us(merged([b""]), (0.5, 0.99)).tolist() == [[0.0, 0.0]]
 
 
 def test_calls_are_counted_by_minute_and_hour_by_kind_and_together() -> None:
