@@ -140,7 +140,7 @@ def openapi() -> None:
 @main.command()
 @click.option("--keep", required=True, metavar="AGE", help="As 30d or 12h.")
 def prune(keep: str) -> None:
-    """Remove calls, statistics and rejected events that are older; by minute, after 7 days."""
+    """Remove calls, statistics and rejected events that are older, and sessions that are over."""
     from madang.cli_calls import prune as run
 
     run(keep)
