@@ -302,6 +302,12 @@ export interface components {
              * @constant
              */
             schema: 1;
+            /**
+             * Counted At
+             * @description In history, of a call dated ahead: when it was received, and counted
+             * @default null
+             */
+            counted_at?: string | null;
         };
         /**
          * CallSeries
