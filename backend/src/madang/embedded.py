@@ -19,6 +19,7 @@ from madang.bootstrap import (
     instance_of,
     open_spool,
     spool_check,
+    watch_process,
 )
 from madang.calls import history
 from madang.calls.event import encode
@@ -37,6 +38,9 @@ from madang.http.spa import embedded_app
 from madang.live.app import Live
 from madang.live.bus import LocalBus
 from madang.settings import Settings
+from madang.system.figures import history_figures, spool_figures
+from madang.system.reports import MemoryReports
+from madang.system.service import SystemService
 from madang.telemetry import configure
 
 SERVICE = "madang"
@@ -80,32 +84,50 @@ def serve(host: str, port: int, data: Path) -> None:
         for event in events:
             bus.publish("calls", event)
 
+    reports = MemoryReports()
     source = SpoolSource(SpoolReader(data / "spool", Reader.durable), database)
     recorder = Recorder(database, source, telemetry, utc_now, tell)
+    dependencies = {
+        "database": Dependency(database.ping),
+        "spool": Dependency(lambda: spool_check(spool), needed=False),
+        "recorder": Dependency(recorder.check, needed=False),
+    }
     app, authenticate = build_app(
         settings,
         database,
         accounts,
         recent,
         bus,
+        system=system_service(settings, database, reports),
         first_pages=None,
-        dependencies={
-            "database": Dependency(database.ping),
-            "spool": Dependency(lambda: spool_check(spool), needed=False),
-            "recorder": Dependency(recorder.check, needed=False),
-        },
+        dependencies=dependencies,
     )
     live = Live(bus, authenticate)
+    watch = watch_process(
+        SERVICE,
+        settings,
+        telemetry,
+        dependencies,
+        lambda: {
+            **spool_figures(spool.directory, utc_now),
+            **recorder.figures(),
+            **history_figures(database, None),
+            "streams": live.hub.streams,
+        },
+        reports=reports,
+    )
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         stop = threading.Event()
         thread = threading.Thread(target=recorder.run, args=[stop], name="recorder")
         async with live.running():
+            watch.start()
             thread.start()
             try:
                 yield
             finally:
+                watch.stop()
                 spool.close()
                 stop.set()
                 thread.join(RECORDER_STOP_SECONDS)
@@ -123,6 +145,19 @@ def serve(host: str, port: int, data: Path) -> None:
     database.close()
     telemetry.shutdown(RECORDER_STOP_SECONDS)
     os.close(lock)
+
+
+def system_service(settings: Settings, database: Database, reports: MemoryReports) -> SystemService:
+    """What the page of the system asks where everything is this process."""
+    return SystemService(
+        database,
+        reports,
+        settings.require_spool_dir(),
+        service_name=SERVICE,
+        instance=instance_of(settings),
+        spool_max_bytes=settings.spool_max_bytes,
+        expected=[SERVICE],
+    )
 
 
 def take_data_directory(data: Path) -> int:

@@ -20,10 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from madang.calls import history, offsets, statistics
 from madang.calls.event import CallEvent, RejectedEventError, decode
-from madang.clock import Clock
+from madang.clock import Clock, rfc3339
 from madang.db.engine import Database
 from madang.errors import UnavailableError
-from madang.telemetry import Telemetry, is_sampled, parse_traceparent
+from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +100,8 @@ class Recorder:
         self._clock = clock
         self._on_recorded = on_recorded
         self._lag_seconds = 0.0
+        self._recorded = self._rejected = 0
+        self._recorded_at: datetime | None = None
         self._fault = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -203,6 +205,9 @@ class Recorder:
         if new:
             newest = max(event.timestamp for event in new)
             self._lag_seconds = max(0.0, (self._clock() - newest).total_seconds())
+            self._recorded += len(new)
+            self._recorded_at = self._clock()
+        self._rejected += len(content.rejected)
         self._telemetry.record_recorded.add(len(new))
         for end, reason, _ in content.rejected:
             log.error("event_rejected", before_offset=end, reason=reason)
@@ -231,6 +236,15 @@ class Recorder:
             for span in spans:
                 span.set_attribute("messaging.batch.message_count", len(batch.events))
                 span.end()
+
+    def figures(self) -> Figures:
+        """What was written since the start, and when last."""
+        at = self._recorded_at
+        return {
+            "recorded": self._recorded,
+            "last_recorded_at": None if at is None else rfc3339(at),
+            "rejected": self._rejected,
+        }
 
 
 class _OutOfStepError(Exception):
