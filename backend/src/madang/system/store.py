@@ -15,7 +15,7 @@ def unrecorded_messages(connection: Connection, ends: TopicEnds) -> int:
     statement = select(KafkaOffset.partition, KafkaOffset.next_offset).where(
         KafkaOffset.topic_id == ends.topic_id
     )
-    recorded = dict(connection.execute(statement).tuples().all())
+    recorded = dict(connection.execute(statement).all())
     return sum(
         max(0, end - recorded.get(partition, 0)) for partition, end in enumerate(ends.offsets)
     )

@@ -2,10 +2,10 @@ import { expect, it } from 'vitest'
 import { bytesText, figureText, spanText } from './figureText'
 
 it.each([
-  [0, '0 byte'],
-  [999, '999 byte'],
-  [1_200, '1.2 kB'],
-  [536_870_912, '537 MB'],
+  [0, '0B'],
+  [999, '999B'],
+  [1_200, '1.2kB'],
+  [536_870_912, '537MB'],
 ])('%d bytes are %s', (bytes, expected) => expect(bytesText(bytes, 'en')).toBe(expected))
 
 it.each([
@@ -20,7 +20,7 @@ it.each([
 const AT = '2026-01-01T00:01:00.000000Z'
 
 it.each([
-  ['spool_bytes', 2_000, '2 kB'],
+  ['spool_bytes', 2_000, '2kB'],
   ['oldest_unsent_seconds', 3, '3 sec'],
   ['last_recorded_at', '2026-01-01T00:00:50.000000Z', '10 sec'],
   ['sent', 12_345, '12,345'],

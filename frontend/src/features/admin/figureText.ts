@@ -41,7 +41,7 @@ function unitText(value: number, unit: string, locale: string): string {
   return new Intl.NumberFormat(locale, {
     style: 'unit',
     unit,
-    unitDisplay: 'short',
+    unitDisplay: unit.endsWith('byte') ? 'narrow' : 'short',
     maximumFractionDigits: unit === 'byte' ? 0 : digits,
   }).format(value)
 }
