@@ -30,7 +30,7 @@ from madang.calls.capture import CallCapture
 from madang.calls.recent import RecentCalls, RedisRecentCalls
 from madang.calls.routes import logs_blueprint
 from madang.calls.service import CallLogService
-from madang.calls.spool import SpoolWriter, spool_state
+from madang.calls.spool import SpoolWriter
 from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
 from madang.db.engine import Database
@@ -49,7 +49,7 @@ from madang.messages.models import BoardEvent
 from madang.messages.routes import messages_blueprint
 from madang.messages.service import MessageService
 from madang.settings import Settings
-from madang.system.figures import history_figures, spool_figures
+from madang.system.figures import history_figures, spool_figures, spool_remark
 from madang.system.models import TopicEnds
 from madang.system.reports import MemoryReports, ProcessReports, RedisReports
 from madang.system.routes import system_blueprint
@@ -205,13 +205,14 @@ def api_worker() -> "WSGIApplication":
         first_pages=FirstPageCache(cache),
         dependencies=dependencies,
     )
+    started = os.environ.get(STARTED_VARIABLE)
     process = ProcessWatch(
         API,
         instance_of(settings),
         dependencies,
         lambda: spool_figures(spool.directory, utc_now),
         reports,
-        started_at=datetime.fromisoformat(os.environ[STARTED_VARIABLE]),
+        started_at=datetime.fromisoformat(started) if started else None,
     )
     process.start()
     at_worker_end(process.stop)
@@ -406,16 +407,6 @@ def system_service(settings: Settings, database: Database, reports: RedisReports
         expected=SERVICES,
         redis_version=reports.version,
     )
-
-
-def spool_remark(directory: Path) -> str | None:
-    """For readiness: what waits in a spool.
-
-    Raises:
-        SpoolError: it cannot be read.
-    """
-    unsent = spool_state(directory).unsent_bytes
-    return f"{unsent} bytes wait for Kafka" if unsent else None
 
 
 def stop_on_signals() -> threading.Event:

@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ from madang.calls.event import encode
 from madang.calls.history import Filters
 from madang.calls.recent import MOST_CALLS, MemoryRecentCalls
 from madang.calls.recorder import Recorder
-from madang.calls.spool import Reader, SpoolReader
+from madang.calls.spool import Reader, SpoolReader, SpoolWriter
 from madang.calls.spool_source import SpoolSource
 from madang.clock import utc_now
 from madang.db import migrate as schema
@@ -41,7 +42,7 @@ from madang.settings import Settings
 from madang.system.figures import history_figures, spool_figures
 from madang.system.reports import MemoryReports
 from madang.system.service import SystemService
-from madang.telemetry import configure
+from madang.telemetry import Figures, configure
 
 SERVICE = "madang"
 API_THREADS = 16
@@ -108,12 +109,7 @@ def serve(host: str, port: int, data: Path) -> None:
         settings,
         telemetry,
         dependencies,
-        lambda: {
-            **spool_figures(spool.directory, utc_now),
-            **recorder.figures(),
-            **history_figures(database, None),
-            "streams": live.hub.streams,
-        },
+        partial(measure, database, spool, recorder, live),
         reports=reports,
     )
 
@@ -145,6 +141,16 @@ def serve(host: str, port: int, data: Path) -> None:
     database.close()
     telemetry.shutdown(RECORDER_STOP_SECONDS)
     os.close(lock)
+
+
+def measure(database: Database, spool: SpoolWriter, recorder: Recorder, live: Live) -> Figures:
+    """The figures of this process; there is no topic that history could be behind."""
+    return {
+        **spool_figures(spool.directory, utc_now),
+        **recorder.figures(),
+        **history_figures(database, None),
+        "streams": live.hub.streams,
+    }
 
 
 def system_service(settings: Settings, database: Database, reports: MemoryReports) -> SystemService:

@@ -52,3 +52,13 @@ def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
             }
     except UnavailableError:
         return dict.fromkeys(("lag_messages", "lost", "rejected_total"))
+
+
+def spool_remark(directory: Path) -> str | None:
+    """For readiness: what waits in a spool.
+
+    Raises:
+        SpoolError: it cannot be read.
+    """
+    unsent = spool_state(directory).unsent_bytes
+    return f"{unsent} bytes wait for Kafka" if unsent else None
