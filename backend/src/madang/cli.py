@@ -96,19 +96,21 @@ def live(host: str, port: int) -> None:
 
 
 @main.command()
-def ship() -> None:
+@_listens(5002)
+def ship(host: str, port: int) -> None:
     """Send the spooled calls to Kafka and to Redis."""
     from madang.bootstrap import ship as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
-def record() -> None:
+@_listens(5003)
+def record(host: str, port: int) -> None:
     """Write the calls that came through Kafka into history and statistics."""
     from madang.bootstrap import record as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
