@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # its own __all__ lacks it
 
 from madang.calls.spool import Reader, SpoolReader
+from measure.topic import messages_in
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
 from tests.services.mariadb import MariaDB
@@ -91,7 +90,10 @@ class History:
             ServiceError: that was not so within two minutes.
         """
         wait_until(
-            lambda: self._spooled_bytes() == 0 and self.recorded() == self._in_topic(),
+            lambda: (
+                self._spooled_bytes() == 0
+                and self.recorded() == messages_in(self._kafka, self._topic)
+            ),
             _CATCH_UP_SECONDS,
             "the recorder to have all there is",
         )
@@ -120,15 +122,6 @@ class History:
             return reader.backlog_bytes()
         finally:
             reader.close()
-
-    def _in_topic(self) -> int:
-        partitions = self._kafka.admin.list_topics(self._topic, timeout=10).topics[self._topic]
-        asked = {
-            TopicPartition(self._topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for number in partitions.partitions
-        }
-        answers = self._kafka.admin.list_offsets(asked)
-        return sum(answer.result(10).offset for answer in answers.values())
 
 
 class LagWatch:
