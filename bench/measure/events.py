@@ -84,10 +84,13 @@ _KIND_WEIGHTS = [1 / rank**1.2 for rank in range(1, len(KINDS) + 1)]
 _ANONYMOUS = frozenset({("POST", "/api/session"), ("POST", "/api/users")})
 
 
-def spread(begin: datetime, end: datetime, count: int) -> Iterator[datetime]:
-    """`count` rising moments from about `begin` up to `end`, few at one half of a day."""
+def spread(begin: datetime, end: datetime, count: int, *, skip: int = 0) -> Iterator[datetime]:
+    """`count` rising moments from about `begin` up to `end`, few at one half of a day.
+
+    The first `skip` of them are left out.
+    """
     days = (end - begin) / timedelta(days=1)
-    for number in range(count, 0, -1):
+    for number in range(count - skip, 0, -1):
         left = days * number / count
         yield end - timedelta(days=left - _DAY_WAVE * math.sin(math.tau * left) / math.tau)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from madang.calls.models import CallStatistics
 from madang.calls.spool import Reader, SpoolReader
+from madang.calls.statistics import HOUR_SECONDS, MINUTE_SECONDS
 from measure.topic import messages_in
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
@@ -17,6 +19,10 @@ from tests.services.waiting import wait_until
 
 _CATCH_UP_SECONDS = 120
 _SAMPLE_SECONDS = 0.25
+_SUM = "SELECT CAST(COALESCE(SUM(calls), 0) AS SIGNED) FROM {table} WHERE {which}"
+_OF_STEP = "step_seconds = {step}"
+if "kind_id" in CallStatistics.__table__.c:
+    _OF_STEP += " AND kind_id <> 0"  # 0 is the sum of the others
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -47,6 +53,21 @@ class Recorded(msgspec.Struct, frozen=True):
         return self.answered <= self.rows <= self.rows_allowed and self.rejected == 0
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """Calls as rows, as minutes and hours count them, and as those of known users."""
+
+    rows: int
+    minutes: int
+    hours: int
+    of_users: int
+    rejected: int
+
+    def since(self, before: "Totals") -> "Totals":
+        """What has come since."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
+        return Totals(*(now - then for now, then in pairs))
+
+
 class History:
     """The rows of `calls`, and what is still on its way to them."""
 
@@ -68,6 +89,15 @@ class History:
         return self._number(
             "SELECT CAST(COALESCE(SUM(next_offset), 0) AS SIGNED) FROM kafka_offsets"
         )
+
+    def totals(self) -> "Totals":
+        """What history and each kind of statistics count."""
+        minutes, hours = (
+            self._number(_SUM.format(table="call_statistics", which=_OF_STEP.format(step=step)))
+            for step in (MINUTE_SECONDS, HOUR_SECONDS)
+        )
+        users = self._number(_SUM.format(table="user_statistics", which="TRUE"))
+        return Totals(self.rows(), minutes, hours, users, self.rejected())
 
     def rejected(self) -> int:
         """How many messages were no call event."""

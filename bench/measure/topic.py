@@ -41,7 +41,7 @@ class TopicWriter:
             ServiceError: some were not acknowledged.
         """
         count = 0
-        for count, event in enumerate(events, start=1):  # noqa: B007  # the last one is returned
+        for count, event in enumerate(events, start=1):
             self._produce(event)
             if count % _POLL_EVERY == 0:
                 self._producer.poll(0)
