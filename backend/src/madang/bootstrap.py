@@ -26,8 +26,8 @@ from madang.accounts.sessions import (
 from madang.cache import CacheRedis
 from madang.calls.capture import CallCapture
 from madang.calls.recent import RecentCalls, RedisRecentCalls
-from madang.calls.routes import logs_blueprint
-from madang.calls.service import CallLogService
+from madang.calls.routes import logs_blueprint, statistics_blueprint
+from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
 from madang.clock import utc_now
 from madang.db import migrate as schema
@@ -104,6 +104,7 @@ def build_app(
         accounts_blueprint(accounts, secure=settings.secure_cookies),
         messages_blueprint(MessageService(database, publish, first_pages)),
         logs_blueprint(CallLogService(database, recent)),
+        statistics_blueprint(StatisticsService(database, utc_now)),
         health_blueprint(dependencies),
     )
     return create_app(blueprints, authenticate, settings.public_url), authenticate

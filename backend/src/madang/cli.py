@@ -135,3 +135,23 @@ def openapi() -> None:
     from madang.bootstrap import openapi_document
 
     click.echo(openapi_document())
+
+
+@main.command()
+@click.option("--keep", required=True, metavar="AGE", help="As 30d or 12h.")
+def prune(keep: str) -> None:
+    """Remove calls, statistics and rejected events that are older; by minute, after 7 days."""
+    from madang.cli_calls import prune as run
+
+    run(keep)
+
+
+@main.command()
+@click.option("--from", "begin", metavar="TIME", help="RFC 3339; the first call when left out.")
+@click.option("--to", "end", metavar="TIME", help="RFC 3339; now when left out.")
+@click.option("--check", is_flag=True, help="Only compare with history; exit 1 if they differ.")
+def recount(begin: str | None, end: str | None, *, check: bool) -> None:
+    """Make the statistics of the hours in a period again from history."""
+    from madang.cli_calls import recount as run
+
+    run(begin, end, check_only=check)

@@ -8,6 +8,7 @@ export const ENDPOINTS: readonly string[] = [
   '/api/messages',
   '/api/messages/{id}',
   '/api/session',
+  '/api/stats/calls',
   '/api/users',
   '/api/users/me',
   '/api/users/me/password',

@@ -145,6 +145,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls, errors and percentiles by step */
+        get: operations["get_call_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -287,6 +304,30 @@ export interface components {
             schema: 1;
         };
         /**
+         * CallSeries
+         * @description Statistics of a period: its series with the most calls, and how many more there are.
+         */
+        CallSeries: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+            /** Step Seconds */
+            step_seconds: number;
+            /** By */
+            by: ("endpoint" | "user" | "status" | "service") | null;
+            /** Series */
+            series: components["schemas"]["Series"][];
+            /** Omitted */
+            omitted: number;
+        };
+        /**
          * CallsPage
          * @description A page of history, newest first.
          */
@@ -419,6 +460,27 @@ export interface components {
             new_password: string;
         };
         /**
+         * Point
+         * @description The calls of one step.
+         */
+        Point: {
+            /** Calls */
+            calls: number;
+            /** Errors */
+            errors: number;
+            /** P50 Us */
+            p50_us: number | null;
+            /** P95 Us */
+            p95_us: number | null;
+            /** P99 Us */
+            p99_us: number | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
          * Problem
          * @description RFC 9457 problem details; `code` is stable and meant for programs.
          */
@@ -474,6 +536,29 @@ export interface components {
              * @enum {string}
              */
             source: "redis" | "memory";
+        };
+        /**
+         * Series
+         * @description The calls of one endpoint, user, status or service, or of all (`name` is empty).
+         */
+        Series: {
+            /** Calls */
+            calls: number;
+            /** Errors */
+            errors: number;
+            /** P50 Us */
+            p50_us: number | null;
+            /** P95 Us */
+            p95_us: number | null;
+            /** P99 Us */
+            p99_us: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Points
+             * @description Steps without calls are left out
+             */
+            points: components["schemas"]["Point"][];
         };
         /**
          * SessionAnswer
@@ -643,6 +728,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string | null;
+                service?: string | null;
                 /** @description Route template */
                 endpoint?: string | null;
                 method?: string | null;
@@ -1067,6 +1153,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_call_statistics: {
+        parameters: {
+            query?: {
+                /** @description A day before `to` if left */
+                from?: string | null;
+                /** @description Now if left out */
+                to?: string | null;
+                /** @description As 90s, 5m, 1h or 1d; seconds without a letter. Fits the period if left out */
+                step?: string | null;
+                /** @description By user there are no percentiles, and steps are hours */
+                by?: ("endpoint" | "user" | "status" | "service") | null;
+                /** @description Series at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallSeries"];
+                };
             };
             /** @description Problem details */
             default: {

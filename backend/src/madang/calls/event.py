@@ -42,6 +42,9 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal[1] = 1
 
 
+Counted = tuple[CallEvent, datetime | None]
+"""A call, and the moment it is counted under if that is not its own."""
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(CallEvent)
 
