@@ -83,7 +83,7 @@ class Course(msgspec.Struct, frozen=True):
         """The slope of resident memory over events, by least squares, once it has settled."""
         settled = self.looks[0].events + self.events * _SETTLED_SHARE
         points = [(look.events, look.rss_mib[role]) for look in self.looks if look.events > settled]
-        return _slope(points) * _MILLION
+        return slope(points) * _MILLION
 
     def is_flat(self, role: str) -> bool:
         """Whether its memory does not grow with events."""
@@ -151,7 +151,7 @@ def _busy(times: psutil._pslinux.scputimes) -> float:
     return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 
 
-def _slope(points: Sequence[tuple[float, float]]) -> float:
+def slope(points: Sequence[tuple[float, float]]) -> float:
     """Of the straight line closest to these points; 0 where they are too few to have one."""
     if not points:
         return 0.0

@@ -1,6 +1,5 @@
 """A topic of its own with calls in it, and `madang record` over it."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,10 +7,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from madang.calls.event import CallEvent
-from measure import BENCH
 from measure.cores import on_core
 from measure.course import Course, Watch
 from measure.history import History
+from measure.samples import profiling
 from measure.stand import Stand, servers
 from measure.topic import TopicWriter, messages_in
 from tests.services.process import Process
@@ -55,8 +54,7 @@ class Recording:
         """`madang record` until the end of the block, on this core alone, or in a profiler."""
         process = self.stack.record
         if profile is not None:
-            process.argv = [sys.executable, "-m", "measure.profiled", str(profile), "record"]
-            process.directory = BENCH
+            profiling(process, profile)
         if core is not None:
             process.argv = on_core(core, process.argv)
         process.start()

@@ -1,6 +1,7 @@
 """Where the processor time of one thread goes: its stack, looked at every so often."""
 
 import signal
+import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from types import FrameType
 import msgspec
 
 import madang
+from measure import BENCH
 from measure.tables import table
+from tests.services.process import Process
 
 _EVERY_SECONDS = 0.001
 _TOLD = 15
@@ -93,3 +96,9 @@ def _part(file: str) -> str | None:
         if file.startswith(directory):
             return Path(file).relative_to(directory).parts[0].removesuffix(".py")
     return None
+
+
+def profiling(process: Process, file: Path) -> None:
+    """Have `madang record` or `madang ship` write its profile into `file` when it ends."""
+    process.argv = [sys.executable, "-m", "measure.profiled", str(file), process.argv[1]]
+    process.directory = BENCH

@@ -47,6 +47,7 @@ class Stand:
     mariadb: MariaDB
     redis: Redis
     kafka: Kafka
+    mariadb_directory: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,10 @@ def services(
         log_file: as `innodb_log_file_size` takes it.
         keep: where the database stands, with what it holds already; else it is new and goes.
     """
+    data = (keep or directory) / "mariadb"
     with (
         mariadb(
-            (keep or directory) / "mariadb",
+            data,
             durable=True,
             buffer_pool=buffer_pool,
             log_file=log_file,
@@ -90,7 +92,18 @@ def services(
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{_DATABASE}` CHARACTER SET utf8mb4")
         url = database_server.url(_DATABASE)
         dependencies = Dependencies(url, redis_server.url(), cluster.bootstrap)
-        yield Stand(directory, _DATABASE, dependencies, database_server, redis_server, cluster)
+        yield Stand(
+            directory, _DATABASE, dependencies, database_server, redis_server, cluster, data
+        )
+
+
+def restart_cold(stand: Stand) -> None:
+    """Start the database again with an empty buffer pool; its files are in no other cache."""
+    with stand.mariadb.cursor() as cursor:
+        cursor.execute("SET GLOBAL innodb_buffer_pool_dump_at_shutdown = OFF")
+    stand.mariadb.stop()
+    (stand.mariadb_directory / "data" / "ib_buffer_pool").unlink(missing_ok=True)
+    stand.mariadb.start()
 
 
 @contextmanager
