@@ -85,7 +85,7 @@ def _arriving(stand: Stand, per_second: int) -> Iterator[Recording]:
         try:
             wait_until(lambda: recording.recorded() > per_second, _START_SECONDS, "first calls")
             wait_until(
-                lambda: recording.history.age_seconds() < LAG_WANTED_SECONDS / 2,
+                lambda: recording.in_topic() - recording.recorded() < per_second,
                 _START_SECONDS,
                 "the recorder to have caught up",
             )
@@ -139,7 +139,8 @@ def _age_of_history(stand: Stand) -> timedelta:
     with stand.mariadb.cursor(stand.database) as cursor:
         cursor.execute("SELECT timestamp FROM calls ORDER BY id LIMIT 1")
         (oldest,) = cursor.fetchone() or (utc_now(),)
-    return utc_now() - oldest.replace(tzinfo=UTC)
+    age: timedelta = utc_now() - oldest.replace(tzinfo=UTC)
+    return age
 
 
 def measure(given: argparse.Namespace) -> Result:
