@@ -21,8 +21,9 @@ OBSERVING_ENDPOINTS = (
     "/api/logs/kafka",
     "/api/logs/kafka/{id}",
     "/api/stats/calls",
+    "/api/admin/system",
 )
-"""Reads of the log itself, which a page leaves out so that watching does not fill it."""
+"""Reads of the log itself and of its state, which a page leaves out so that watching does not fill it."""
 
 MOST_KINDS = 200
 """How many kinds are looked up one by one; more are found by reading rows from the newest on."""
