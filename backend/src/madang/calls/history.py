@@ -23,7 +23,7 @@ OBSERVING_ENDPOINTS = (
     "/api/stats/calls",
     "/api/admin/system",
 )
-"""Reads of the log itself and of its state, which a page leaves out so that watching does not fill it."""
+"""Reads of the log and of its state, which a page leaves out so that watching does not fill it."""
 
 MOST_KINDS = 200
 """How many kinds are looked up one by one; more are found by reading rows from the newest on."""
