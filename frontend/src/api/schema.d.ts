@@ -649,6 +649,7 @@ export interface operations {
                 /** @description A code such as 404 or a class such as 4xx */
                 status?: string | null;
                 user?: string | null;
+                service?: string | null;
                 /** @description First moment, RFC 3339 */
                 from?: string | null;
                 /** @description First moment after, RFC 3339 */

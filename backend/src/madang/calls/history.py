@@ -33,6 +33,7 @@ class Filters:
     lowest_status: int | None = None
     highest_status: int | None = None
     user_id: str | None = None
+    service_name: str | None = None
     begin: datetime | None = None
     end: datetime | None = None
     with_log_reads: bool = True
@@ -94,17 +95,17 @@ def _event(row: Row[Any]) -> CallEvent:
 def _filtered(
     statement: Select[tuple[object, ...]], filters: Filters
 ) -> Select[tuple[object, ...]]:
-    conditions = []
-    if filters.endpoint is not None:
-        conditions.append(Call.endpoint == filters.endpoint)
-    if filters.method is not None:
-        conditions.append(Call.method == filters.method)
+    equal = (
+        (Call.endpoint, filters.endpoint),
+        (Call.method, filters.method),
+        (Call.user_id, filters.user_id),
+        (Call.service_name, filters.service_name),
+    )
+    conditions = [column == wanted for column, wanted in equal if wanted is not None]
     if filters.lowest_status is not None and filters.lowest_status == filters.highest_status:
         conditions.append(Call.status == filters.lowest_status)
     elif filters.lowest_status is not None:
         conditions.append(Call.status.between(filters.lowest_status, filters.highest_status))
-    if filters.user_id is not None:
-        conditions.append(Call.user_id == filters.user_id)
     if filters.begin is not None:
         conditions.append(Call.id >= first_id_at(filters.begin))
     if filters.end is not None:

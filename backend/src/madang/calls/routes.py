@@ -60,6 +60,7 @@ class HistoryQuery(Input):
     method: str | None = Field(None, max_length=16)
     status: str | None = Field(None, description="A code such as 404 or a class such as 4xx")
     user: str | None = Field(None, max_length=64)
+    service: str | None = Field(None, max_length=64)
     from_: AwareDatetime | None = Field(None, alias="from", description="First moment, RFC 3339")
     to: AwareDatetime | None = Field(None, description="First moment after, RFC 3339")
     log_reads: bool = Field(True, description="Whether reads of the log itself are listed")
@@ -77,6 +78,7 @@ class HistoryQuery(Input):
             lowest_status=lowest,
             highest_status=highest,
             user_id=self.user,
+            service_name=self.service,
             begin=self.from_,
             end=self.to,
             with_log_reads=self.log_reads,
