@@ -4,7 +4,8 @@
  */
 export class RecentEvents<Event> {
   private readonly kept: { at: number; event: Event }[] = []
-  private lostAt = -Infinity
+  private droppedAt = -Infinity
+  private interruptedAt = -Infinity
 
   constructor(
     private readonly limit = 500,
@@ -15,17 +16,17 @@ export class RecentEvents<Event> {
     const at = this.now()
     this.kept.push(...events.map((event) => ({ at, event })))
     const dropped = this.kept.splice(0, Math.max(0, this.kept.length - this.limit))
-    this.lostAt = dropped.at(-1)?.at ?? this.lostAt
+    this.droppedAt = dropped.at(-1)?.at ?? this.droppedAt
   }
 
-  /** Some events did not arrive and will not. */
+  /** Some events before this moment did not arrive and will not. */
   interrupt(): void {
-    this.lostAt = this.now()
+    this.interruptedAt = this.now()
   }
 
   /** Whether `since(start)` gives all that happened. */
   isWholeSince(start: number): boolean {
-    return this.lostAt < start
+    return this.droppedAt < start && this.interruptedAt <= start
   }
 
   /** The events that arrived at `start` (milliseconds since the epoch) or later, oldest first. */

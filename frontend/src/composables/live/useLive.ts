@@ -30,6 +30,9 @@ const stream = ref<StreamState>('connecting')
 export const recentBoardEvents = new RecentEvents<BoardEvent>()
 export const recentCallEvents = new RecentEvents<CallEvent>(2_000)
 
+/** Before that nothing was read that could be missing something. */
+let hasBegun = false
+
 /** For what only counts the calls that arrive, such as a page of history. */
 const callsArrived = createEventHook<[CallEvent[]]>()
 export const onCallsArrived = callsArrived.on
@@ -123,6 +126,7 @@ function deliver(frame: Frame, feed: LiveFeed) {
 }
 
 function missed(topics: Topic[], feed: LiveFeed) {
-  if (topics.includes('calls')) recentCallEvents.interrupt()
+  if (hasBegun && topics.includes('calls')) recentCallEvents.interrupt()
+  hasBegun = true
   feed.reread(topics)
 }

@@ -63,8 +63,13 @@ export function accepts(filter: CallFilter, call: CallEvent, now = Date.now()): 
   )
 }
 
+/** By how many of its values the filter narrows. */
+export function countOf(filter: CallFilter): number {
+  return [...FIELDS, ...TIMES].filter((name) => filter[name]).length
+}
+
 export function isFiltering(filter: CallFilter): boolean {
-  return [...FIELDS, ...TIMES].some((name) => filter[name])
+  return countOf(filter) > 0
 }
 
 function isWithin({ from, to, period }: CallFilter, call: CallEvent, now: number): boolean {
