@@ -36,6 +36,10 @@ def row(page: Page, call_id: str) -> Locator:
     return page.locator(f'tbody a[href*="call={call_id}"]')
 
 
+def whole_row(page: Page, call_id: str) -> Locator:
+    return page.locator(f'tbody tr:has(a[href*="call={call_id}"])')
+
+
 def shown(page: Page) -> list[str]:
     """The ids of the rows, from the top."""
     links = page.locator("tbody a").evaluate_all("all => all.map((link) => link.href)")
@@ -338,9 +342,9 @@ def test_future_dated_call_is_marked(visitor: BrowserContext, stack: Stack) -> N
     wait_until(lambda: event["id"] in recorded(visitor, name), 10, "the call in history")
 
     page.goto(f"/calls/history?user={name}")
-    marked = page.get_by_role("row").filter(has=row(page, event["id"]))
-    expect(marked).to_contain_text("미래 시각")
-    expect(page.get_by_role("row").filter(has=row(page, call_id))).not_to_contain_text("미래")
+    expect(whole_row(page, event["id"])).to_contain_text("미래 시각")
+    expect(whole_row(page, call_id)).to_be_visible()
+    expect(whole_row(page, call_id)).not_to_contain_text("미래 시각")
 
 
 @only_embedded

@@ -16,6 +16,7 @@ from redis import Redis as Client
 
 from madang.http.server import bind
 from madang.live.app import Live, live_app
+from madang.live.bus import EventBus, LocalBus
 from madang.live.frames import TOPICS
 from madang.live.hub import Hub, Subscription
 from madang.live.redis_bus import RedisBus
@@ -345,10 +346,11 @@ async def open_stream(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     return reader, writer
 
 
-def test_a_client_that_does_not_read_is_cut_off_and_the_others_go_on(url: str) -> None:
+@pytest.mark.parametrize("kind", ["embedded", "services"])
+def test_a_client_that_does_not_read_is_cut_off_and_the_others_go_on(url: str, kind: str) -> None:
     async def scenario() -> None:
         hub = Hub(frame_seconds=0.001, queued_frames=20)
-        bus = RedisBus(url)
+        bus: EventBus = LocalBus() if kind == "embedded" else RedisBus(url)
         live = Live(bus, Sessions(), hub=hub)
         payload = json.dumps({"text": "x" * 50_000}).encode()
         async with serving(live) as port:
