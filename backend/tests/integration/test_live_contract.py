@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +33,7 @@ class Stream:
     position: str = ""
     pieces: Iterator[str] = field(init=False)
     rest: str = ""
+    waiting: deque[Event] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.pieces = self.answer.iter_text()
@@ -45,11 +46,12 @@ class Stream:
         return events
 
     def until(self, condition: Callable[[Event], object]) -> Event:
-        """The first event that the condition holds for."""
+        """The first event that the condition holds for; those after it are kept for later."""
         while True:
-            for event in self.next_events():
-                if condition(event):
+            while self.waiting:
+                if condition(event := self.waiting.popleft()):
                     return event
+            self.waiting.extend(self.next_events())
 
 
 @pytest.fixture(scope="module", params=["embedded", "services"])
