@@ -13,7 +13,9 @@ from redis import Redis as RedisClient
 import madang
 from measure import REPOSITORY
 from measure.stand import Stand
+from tests.services.mariadb import MariaDB
 from tests.services.process import find_program
+from tests.services.redis import Redis
 from tests.services.workspace import cache_directory
 
 GIBIBYTE = 1024**3
@@ -42,10 +44,21 @@ def machine() -> Machine:
 
 def versions(stand: Stand) -> dict[str, str]:
     """Of everything that answers, and of the commit under test."""
-    with stand.mariadb.cursor() as cursor:
+    return {
+        **stored_versions(stand.mariadb, stand.redis),
+        "kafka": _kafka(),
+        "nginx": _first_number(find_program("nginx"), "-v"),
+        "wrk": _first_number(find_program("wrk"), "-v"),
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+def stored_versions(database: MariaDB, cache: Redis) -> dict[str, str]:
+    """Of the commit under test, and of where it keeps what it knows."""
+    with database.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         (mariadb,) = cursor.fetchone() or ("",)
-    with RedisClient.from_url(stand.redis.address) as client:
+    with RedisClient.from_url(cache.address) as client:
         redis = client.info("server")["redis_version"]
     return {
         "madang": madang.__version__,
@@ -53,10 +66,6 @@ def versions(stand: Stand) -> dict[str, str]:
         "python": platform.python_version(),
         "mariadb": str(mariadb),
         "redis": str(redis),
-        "kafka": _kafka(),
-        "nginx": _first_number(find_program("nginx"), "-v"),
-        "wrk": _first_number(find_program("wrk"), "-v"),
-        **{name: version(name) for name in _LIBRARIES},
     }
 
 
