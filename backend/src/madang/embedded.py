@@ -95,7 +95,7 @@ def serve(host: str, port: int, data: Path) -> None:
             "recorder": Dependency(recorder.check, needed=False),
         },
     )
-    live = Live(bus, authenticate)
+    live = Live(bus, authenticate, accounts.valid_sessions)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

@@ -351,7 +351,8 @@ def test_a_client_that_does_not_read_is_cut_off_and_the_others_go_on(url: str, k
     async def scenario() -> None:
         hub = Hub(frame_seconds=0.001, queued_frames=20)
         bus: EventBus = LocalBus() if kind == "embedded" else RedisBus(url)
-        live = Live(bus, Sessions(), hub=hub)
+        sessions = Sessions()
+        live = Live(bus, sessions, sessions.valid_ones, hub=hub)
         payload = json.dumps({"text": "x" * 50_000}).encode()
         async with serving(live) as port:
             readers = [await open_stream(port) for _ in range(3)]
