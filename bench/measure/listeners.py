@@ -2,8 +2,9 @@
 
 `python -m measure.listeners PORT STREAMS COOKIES` reads one cookie a line from a file and opens the
 streams. Told `count` or `report`, it answers with one line of JSON; only a report has the delays
-since the last one. A stream that ends is opened again at once, where it stood. Events that carry a probe (see `measure.probes`) are counted,
-and their delay is taken by the clock that all processes of a machine share.
+since the last one. A stream that ends is opened again at once, where it stood. Events that carry a
+probe (see `measure.probes`) are counted, and their delay is taken by the clock that all processes
+of a machine share.
 """
 
 import asyncio
@@ -154,10 +155,8 @@ class Listener(asyncio.Protocol):
         self._crowd.delays_us.append(((time.monotonic_ns() - sent_ns) // 1000, 1))
 
 
-async def main() -> None:
-    """Obey one command a line until the input ends."""
-    port, streams, cookies = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    crowd = Crowd(port, cookies.read_text().split("\n"), streams)
+async def serve(crowd: Crowd) -> None:
+    """Open the streams and obey one command a line until the input ends."""
     loop = asyncio.get_running_loop()
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
@@ -168,5 +167,11 @@ async def main() -> None:
         sys.stdout.buffer.flush()
 
 
+def main() -> None:
+    """Be the crowd."""
+    port, streams, cookies = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    asyncio.run(serve(Crowd(port, cookies.read_text().split("\n"), streams)))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
