@@ -153,14 +153,16 @@ def stretch(stand: Stand, crowd: Clients, seconds: float, calls: Calls | None = 
     began = time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - began
-    uses, _ = meter.read()
-    after, cpu_after = crowd.report(), crowd.cpu_seconds
+    uses, other = meter.read()
+    client_seconds = round(crowd.cpu_seconds - cpu_before, 2)
+    after = crowd.report()
     return Stretch(
         round(took, 3),
         calls.added - added_before if calls else 0,
         after.delays,
         uses,
-        round(cpu_after - cpu_before, 2),
+        client_seconds,
+        round(max(0.0, other - client_seconds), 2),
         after.received_bytes - before.received_bytes,
         after.pings - before.pings,
     )

@@ -20,6 +20,8 @@ class Stretch(msgspec.Struct, frozen=True):
     delays: Buckets
     uses: dict[str, Use]
     client_cpu_seconds: float
+    other_cpu_seconds: float
+    """Of anything else, this bench included, on the machine."""
     received_bytes: int
     pings: int
 
@@ -140,6 +142,10 @@ def _rows(result: LiveResult) -> list[tuple[str, list[str]]]:
         (
             "clients under load, cores",
             [f"{case.load.client_cpu_seconds / case.load.seconds:.2f}" for case in cases],
+        ),
+        (
+            "anything else under load, cores",
+            [f"{case.load.other_cpu_seconds / case.load.seconds:.2f}" for case in cases],
         ),
         (
             "sent MiB a second",
