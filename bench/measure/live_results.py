@@ -60,6 +60,8 @@ class Parameters(msgspec.Struct, frozen=True):
     per_second: int
     seconds: float
     one_probe_in: int
+    precedence: bool
+    """Whether what was measured went before what else the machine did, until the restart."""
 
 
 class LiveResult(msgspec.Struct, frozen=True):
@@ -115,11 +117,16 @@ def report(result: LiveResult) -> str:
 def _conditions(result: LiveResult) -> str:
     size, used = result.machine, result.parameters
     versions = ", ".join(f"{name} {value}" for name, value in result.versions.items())
+    precedence = (
+        " Others used the machine; what was measured went before them (autogroup nice -10), but "
+        "for `live` after its restart."
+    )
     return (
         f"{result.date}: {size.cores} cores ({size.cpu}), {size.memory_gib} GiB, "
         f"Linux {size.kernel}. {used.streams:,} streams on one `madang live`, "
         f"{used.per_second} calls a second, {used.seconds:g} s idle and {used.seconds:g} s under "
-        f"load; the delay of one call in {used.one_probe_in}. {versions}.\n"
+        f"load; the delay of one call in {used.one_probe_in}."
+        f"{precedence if used.precedence else ''} {versions}.\n"
     )
 
 
