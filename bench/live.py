@@ -141,7 +141,7 @@ def _case(
         try:
             time.sleep(WARM_UP_SECONDS)
             load = stretch(stand, crowd, given.seconds, calls)
-            restart = restarted(stand, crowd, given.streams)
+            restart = restarted(stand, crowd, given)
             time.sleep(RESTART_SECONDS)
         finally:
             calls.stop()
@@ -179,15 +179,18 @@ def stretch(stand: Stand, crowd: Clients, seconds: float, calls: Calls | None = 
     )
 
 
-def restarted(stand: Stand, crowd: Clients, streams: int) -> Restart:
+def restarted(stand: Stand, crowd: Clients, given: Parameters) -> Restart:
     """Kill `live`, start it, and wait until every client is back."""
     live, before = stand.stack.live, crowd.count()
     began = time.monotonic_ns()
     live.kill()
-    live.start()
+    live.spawn()
+    if given.precedence:
+        take_precedence(live.pid)
+    live.wait_ready()
     ready = time.monotonic_ns()
     seen = crowd.until(
-        lambda seen: seen.streams == streams and seen.opened >= before.opened + streams,
+        lambda seen: seen.streams == given.streams and seen.opened >= before.opened + given.streams,
         PATIENCE_SECONDS,
     )
     return Restart(
@@ -215,7 +218,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--precedence",
         action="store_true",
-        help="until the restart, let what is measured go before what else the machine does",
+        help="let what is measured go before what else the machine does",
     )
     made.add_argument("--out", type=Path, help="default: results/<date>-live.json here")
     made.add_argument("--publish", action="store_true", help="write the table into README.md here")

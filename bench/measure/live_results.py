@@ -61,7 +61,7 @@ class Parameters(msgspec.Struct, frozen=True):
     seconds: float
     one_probe_in: int
     precedence: bool
-    """Whether what was measured went before what else the machine did, until the restart."""
+    """Whether what was measured went before what else the machine did."""
 
 
 class LiveResult(msgspec.Struct, frozen=True):
@@ -118,8 +118,7 @@ def _conditions(result: LiveResult) -> str:
     size, used = result.machine, result.parameters
     versions = ", ".join(f"{name} {value}" for name, value in result.versions.items())
     precedence = (
-        " Others used the machine; what was measured went before them (autogroup nice -10), but "
-        "for `live` after its restart."
+        " Others used the machine; what was measured went before them (autogroup nice -10)."
     )
     return (
         f"{result.date}: {size.cores} cores ({size.cpu}), {size.memory_gib} GiB, "
