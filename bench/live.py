@@ -115,7 +115,7 @@ def run(stand: Stand, sessions: int, given: Parameters) -> Case:
     live = stand.stack.live
     live.start()
     if given.precedence:
-        take_precedence(os.getpid(), live.pid, stand.servers["redis"].pid)
+        set_precedence(PRECEDENCE, os.getpid(), live.pid, stand.servers["redis"].pid)
     try:
         began = time.monotonic()
         with clients(stand.stack.live_port, given.streams, cookies(stand, sessions)) as crowd:
@@ -123,12 +123,14 @@ def run(stand: Stand, sessions: int, given: Parameters) -> Case:
             return _case(stand, sessions, given, crowd, time.monotonic() - began)
     finally:
         live.stop(STOP_SECONDS)
+        if given.precedence:
+            set_precedence(0, os.getpid())
 
 
-def take_precedence(*pids: int) -> None:
-    """Let these go before whatever else the machine does; needs root."""
+def set_precedence(nice: int, *pids: int) -> None:
+    """Let the sessions of these go before whatever else the machine does; needs root."""
     for pid in pids:
-        Path(f"/proc/{pid}/autogroup").write_text(str(PRECEDENCE))
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _case(
@@ -186,7 +188,7 @@ def restarted(stand: Stand, crowd: Clients, given: Parameters) -> Restart:
     live.kill()
     live.spawn()
     if given.precedence:
-        take_precedence(live.pid)
+        set_precedence(PRECEDENCE, live.pid)
     live.wait_ready()
     ready = time.monotonic_ns()
     seen = crowd.until(
