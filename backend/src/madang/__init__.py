@@ -1,3 +1,3 @@
 """Madang: a message board that shows its work."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -96,19 +96,21 @@ def live(host: str, port: int) -> None:
 
 
 @main.command()
-def ship() -> None:
+@_listens(5002)
+def ship(host: str, port: int) -> None:
     """Send the spooled calls to Kafka and to Redis."""
     from madang.bootstrap import ship as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
-def record() -> None:
+@_listens(5003)
+def record(host: str, port: int) -> None:
     """Write the calls that came through Kafka into history and statistics."""
     from madang.bootstrap import record as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
@@ -135,3 +137,23 @@ def openapi() -> None:
     from madang.bootstrap import openapi_document
 
     click.echo(openapi_document())
+
+
+@main.command()
+@click.option("--keep", required=True, metavar="AGE", help="As 30d or 12h.")
+def prune(keep: str) -> None:
+    """Remove calls, statistics and rejected events that are older, and sessions that are over."""
+    from madang.cli_calls import prune as run
+
+    run(keep)
+
+
+@main.command()
+@click.option("--from", "begin", metavar="TIME", help="RFC 3339; the first call when left out.")
+@click.option("--to", "end", metavar="TIME", help="RFC 3339; now when left out.")
+@click.option("--check", is_flag=True, help="Only compare with history; exit 1 if they differ.")
+def recount(begin: str | None, end: str | None, *, check: bool) -> None:
+    """Make the statistics of the hours in a period again from history."""
+    from madang.cli_calls import recount as run
+
+    run(begin, end, check_only=check)

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import product
 from uuid import UUID
 
 from sqlalchemy import func, select
 
+from madang.calls.kinds import ALL_KINDS
 from madang.calls.models import Call, CallStatistics, KafkaOffset, RejectedEvent
 from madang.db.engine import Database
 from tests.services.errors import ServiceError
@@ -48,15 +50,21 @@ class History:
         with self.database.read() as connection:
             return {call_id: moment for call_id, moment in connection.execute(marked) if moment}
 
-    def counted_by(self, step_seconds: int) -> Counter[datetime]:
-        """How many calls the statistics count in each step."""
+    def counted_by(self, step_seconds: int, *, together: bool) -> Counter[datetime]:
+        """How many calls the statistics count in each step: kind by kind, or all together."""
+        is_all = CallStatistics.kind_id == ALL_KINDS
         counts = (
             select(CallStatistics.start, func.sum(CallStatistics.calls))
-            .where(CallStatistics.step_seconds == step_seconds)
+            .where(CallStatistics.step_seconds == step_seconds, is_all if together else ~is_all)
             .group_by(CallStatistics.start)
         )
         with self.database.read() as connection:
-            return Counter({start: int(calls) for start, calls in connection.execute(counts)})
+            return Counter(
+                {
+                    _EPOCH + timedelta(seconds=start): int(calls)
+                    for start, calls in connection.execute(counts)
+                }
+            )
 
     def rejected(self) -> list[tuple[str, bytes]]:
         """Reason and value of what was no call event."""
@@ -106,8 +114,9 @@ def assert_whole(answered: Collection[UUID], history: History) -> None:
 
 def assert_counted(history: History) -> None:
     """Statistics by minute and by hour count exactly the rows of history."""
-    for step_seconds in (60, 3600):
-        counted, rows = history.counted_by(step_seconds), history.rows_by(step_seconds)
+    for step_seconds, together in product((60, 3600), (False, True)):
+        counted = history.counted_by(step_seconds, together=together)
+        rows = history.rows_by(step_seconds)
         wrong = {
             f"{start:%FT%H:%M}: {counted[start]} counted, {rows[start]} rows"
             for start in counted.keys() | rows.keys()

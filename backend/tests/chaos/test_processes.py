@@ -70,7 +70,7 @@ def test_nothing_is_lost_or_doubled_when(world: World, chance: random.Random, fa
 def test_recorder_that_wakes_after_another_took_over_writes_nothing_twice(
     world: World, chance: random.Random
 ) -> None:
-    second = world.another_recorder(2)
+    second = world.stack.another("record", 2)
     with ExitStack() as ends:
         ends.callback(second.stop)
         ends.callback(world.stack.record.resume)
@@ -93,7 +93,7 @@ def test_recorder_that_wakes_after_another_took_over_writes_nothing_twice(
 def test_recorders_that_join_and_leave_share_the_partitions_without_loss(
     world: World, chance: random.Random
 ) -> None:
-    others = [world.another_recorder(number) for number in (2, 3)]
+    others = [world.stack.another("record", number) for number in (2, 3)]
     feeder = Feeder(world.kafka, world.topic)
     with ExitStack() as ends:
         for other in others:

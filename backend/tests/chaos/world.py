@@ -10,7 +10,6 @@ from tests.chaos.comparison import History, assert_whole
 from tests.chaos.ledger import Ledger
 from tests.services.kafka import Kafka
 from tests.services.mariadb import MariaDB
-from tests.services.process import Process
 from tests.services.redis import Redis
 from tests.services.stack import Dependencies, Stack
 
@@ -34,15 +33,6 @@ class World:
     def spool(self) -> Path:
         """Where the calls wait."""
         return Path(self.stack.environment["MADANG_SPOOL_DIR"])
-
-    def another_recorder(self, number: int) -> Process:
-        """One more member of the recorders' group, not started."""
-        return Process(
-            f"recorder {number}",
-            self.stack.record.argv,
-            log=self.stack.directory / f"record-{number}.log",
-            environment=self.stack.environment,
-        )
 
     def assert_whole(self) -> None:
         """All that was answered is in history once, and nothing went unrecorded."""

@@ -150,6 +150,18 @@ def test_history_filters_and_pages(client: httpx.Client) -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_history_keeps_one_service(client: httpx.Client) -> None:
+    answer = client.get("/api/session")
+    call_id = answer.headers["Madang-Call"]
+    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 5, call_id)
+    service = client.get(f"/api/logs/kafka/{call_id}").json()["service_name"]
+    params = {"user": client.headers["X-Test-Name"]}
+    own = client.get("/api/logs/kafka", params={**params, "service": service}).json()["items"]
+    other = client.get("/api/logs/kafka", params={**params, "service": "another"}).json()["items"]
+    assert call_id in {item["id"] for item in own}
+    assert other == []
+
+
 def test_log_out_ends_the_session(client: httpx.Client) -> None:
     token = client.cookies["madang_session"]
     assert client.delete("/api/session").status_code == 204
@@ -173,3 +185,26 @@ def test_pages_are_served_and_unknown_ones_fall_back(base_url: str) -> None:
             assert answer.status_code == 200
             assert answer.headers["Content-Type"].startswith("text/html")
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_own_calls_are_counted_by_endpoint_and_by_user(client: httpx.Client) -> None:
+    name = client.headers["X-Test-Name"]
+    for _ in range(3):
+        last = client.get("/api/users/me/sessions").headers["Madang-Call"]
+    wait_until(lambda: client.get(f"/api/logs/kafka/{last}").status_code == 200, 5, last)
+    of_users = client.get("/api/stats/calls", params={"by": "user", "limit": 200}).json()
+    calls = {item["name"]: item["calls"] for item in of_users["series"]}
+    assert calls[name] >= 4
+    of_endpoints = client.get("/api/stats/calls?by=endpoint&step=1m").json()
+    (sessions,) = (
+        item for item in of_endpoints["series"] if item["name"] == "/api/users/me/sessions"
+    )
+    assert sessions["calls"] >= 3
+    assert 0 < sessions["p50_us"] <= sessions["p95_us"] <= sessions["p99_us"]
+
+
+@pytest.mark.parametrize("query", ["step=7", "step=0", "step=1w", "by=colour", "from=yesterday"])
+def test_statistics_that_cannot_be_asked_name_the_field(client: httpx.Client, query: str) -> None:
+    answer = client.get(f"/api/stats/calls?{query}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [query.partition("=")[0]]

@@ -2,12 +2,14 @@
 
 /** The route templates a call can have. */
 export const ENDPOINTS: readonly string[] = [
+  '/api/admin/system',
   '/api/logs/kafka',
   '/api/logs/kafka/{id}',
   '/api/logs/redis',
   '/api/messages',
   '/api/messages/{id}',
   '/api/session',
+  '/api/stats/calls',
   '/api/users',
   '/api/users/me',
   '/api/users/me/password',

@@ -41,6 +41,9 @@ MICROSECONDS = 1_000_000
 UNMATCHED = "(unmatched)"
 
 _NOT_RECORDED = re.compile(r"/api/(?:health(?:/.*)?|openapi\.json|docs)")
+OTHER_METHOD = "_OTHER"
+"""OpenTelemetry's word for a method that is none of HTTP's: clients could make up any number."""
+
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 
@@ -102,21 +105,21 @@ class CallCapture:
             answer = self._answer(environ)
             duration_us = (time.perf_counter_ns() - began_ns) // 1000
             context = span.get_span_context()
-            method, path = _bounded(environ["REQUEST_METHOD"], 16), _path(environ)
+            method, path = environ["REQUEST_METHOD"], _path(environ)
             user = environ.get(USER_ENVIRON_KEY)
             event = CallEvent(
                 id=call_id,
                 timestamp=moment,
                 service_name=self._service_name,
                 instance=self._instance,
-                method=method,
+                method=method if method in _METHODS else OTHER_METHOD,
                 endpoint=_bounded(environ.get(ENDPOINT_ENVIRON_KEY, UNMATCHED), 255),
                 path=path,
                 status=answer.code,
                 duration_us=duration_us,
                 user_id=user,
                 trace_id=f"{context.trace_id:032x}" if context.is_valid else None,
-                message=_line(method, path, answer.code, duration_us, user),
+                message=_line(_bounded(method, 16), path, answer.code, duration_us, user),
             )
             if self._record(event, span):
                 answer.headers.append((CALL_HEADER, str(call_id)))
@@ -170,7 +173,7 @@ class CallCapture:
 
     def _observe(self, event: CallEvent, span: Span, request_id: str) -> None:
         attributes: dict[str, str | int] = {
-            "http.request.method": event.method if event.method in _METHODS else "_OTHER",
+            "http.request.method": event.method,
             "http.route": event.endpoint,
             "http.response.status_code": event.status,
         }

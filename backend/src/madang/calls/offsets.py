@@ -33,6 +33,12 @@ def lock(connection: Connection, topic_id: str, partition: int) -> int | None:
     ).scalar_one_or_none()
 
 
+def lock_all(connection: Connection) -> set[tuple[str, int]]:
+    """Which partitions are known; none of them moves until this transaction ends."""
+    rows = connection.execute(select(KafkaOffset.topic_id, KafkaOffset.partition).with_for_update())
+    return {(topic_id, partition) for topic_id, partition in rows}
+
+
 def move(
     connection: Connection, topic_id: str, partition: int, next_offset: int, *, lost: int = 0
 ) -> None:

@@ -18,12 +18,14 @@ import structlog
 from opentelemetry.trace import Link, SpanKind, get_current_span
 from sqlalchemy.exc import SQLAlchemyError
 
-from madang.calls import history, offsets, statistics
+from madang.calls import history, kinds, offsets, statistics
 from madang.calls.event import CallEvent, RejectedEventError, decode
-from madang.clock import Clock
+from madang.calls.kinds import Kind, kind_of
+from madang.calls.tallies import tally
+from madang.clock import Clock, rfc3339
 from madang.db.engine import Database
 from madang.errors import UnavailableError
-from madang.telemetry import Telemetry, is_sampled, parse_traceparent
+from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ POLL_SECONDS = 0.25
 """How long a batch may gather: a transaction costs the same for twenty events as for hundreds."""
 RETRY_SECONDS = 1.0
 CLOCK_TOLERANCE = timedelta(seconds=10)
+"""A call that is dated further ahead is counted under the moment of its receipt."""
 MOST_SPANS = 16
 
 
@@ -100,7 +103,10 @@ class Recorder:
         self._clock = clock
         self._on_recorded = on_recorded
         self._lag_seconds = 0.0
+        self._recorded = self._rejected = 0
+        self._recorded_at: datetime | None = None
         self._fault = ""
+        self._known_kinds: set[Kind] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Faults of the source or the database are waited out."""
@@ -189,20 +195,29 @@ class Recorder:
             stored = offsets.lock(connection, batch.topic_id, batch.partition)
             if stored != batch.begin:
                 raise _OutOfStepError(stored)
-            known = history.recorded_ids(connection, list(content.events))
-            new = [event for call_id, event in content.events.items() if call_id not in known]
-            counted = [(event, _counted_at(event, now)) for event in new]
-            history.add(connection, counted)
-            tallies = statistics.tally((at or event.timestamp, event) for event, at in counted)
-            statistics.add(connection, batch.statistics_partition, tallies)
+            fresh = {kind_of(event) for event in content.events.values()} - self._known_kinds
+            kinds.add(connection, fresh)
+            ahead = now + CLOCK_TOLERANCE
+            new = history.add(
+                connection,
+                [
+                    (event, now if event.timestamp > ahead else None)
+                    for event in content.events.values()
+                ],
+            )
+            statistics.add(connection, batch.statistics_partition, tally(new))
             offsets.reject(connection, batch.topic_id, batch.partition, now, content.rejected)
             offsets.move(connection, batch.topic_id, batch.partition, batch.end)
-        return new
+        self._known_kinds |= fresh
+        return [event for event, _ in new]
 
     def _tell(self, content: "_Content", new: Sequence[CallEvent]) -> None:
         if new:
             newest = max(event.timestamp for event in new)
             self._lag_seconds = max(0.0, (self._clock() - newest).total_seconds())
+            self._recorded += len(new)
+            self._recorded_at = self._clock()
+        self._rejected += len(content.rejected)
         self._telemetry.record_recorded.add(len(new))
         for end, reason, _ in content.rejected:
             log.error("event_rejected", before_offset=end, reason=reason)
@@ -231,6 +246,15 @@ class Recorder:
             for span in spans:
                 span.set_attribute("messaging.batch.message_count", len(batch.events))
                 span.end()
+
+    def figures(self) -> Figures:
+        """What was written since the start, and when last."""
+        at = self._recorded_at
+        return {
+            "recorded": self._recorded,
+            "last_recorded_at": None if at is None else rfc3339(at),
+            "rejected": self._rejected,
+        }
 
 
 class _OutOfStepError(Exception):
@@ -265,8 +289,3 @@ def _read(batch: Batch) -> _Content:
 
 def _refused(batch: Batch, reason: str) -> _Content:
     return _Content({}, {}, [(item.end, reason, item.value) for item in batch.events])
-
-
-def _counted_at(event: CallEvent, now: datetime) -> datetime | None:
-    """Where the sender's clock ran ahead: the moment of receipt."""
-    return now if event.timestamp > now + CLOCK_TOLERANCE else None

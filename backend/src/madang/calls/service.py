@@ -1,18 +1,40 @@
 """Questions about the call log."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from madang.calls import history
-from madang.calls.event import CallEvent
+import msgspec
+
+from madang.calls import history, statistics
+from madang.calls.event import CallEvent, RecordedCall
 from madang.calls.history import Filters
 from madang.calls.recent import RecentCalls
+from madang.calls.series import Series, series_of
+from madang.calls.statistics import By, Period
+from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS, MINUTES_KEPT
+from madang.clock import Clock, rfc3339
 from madang.db.engine import Database
 from madang.errors import NotFoundError, ValidationFailedError
 from madang.http.paging import decode_cursor, encode_cursor
 
 CURSOR_KIND = "calls"
+DEFAULT_PERIOD = timedelta(days=1)
+MOST_POINTS = 2000
+FITTING_POINTS = 300
+STEPS_SECONDS = (60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
 _STATUS = re.compile(r"([1-5])(\d\d|xx)")
+
+
+class CallSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Statistics of a period: its series with the most calls, and how many more there are."""
+
+    begin: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+    step_seconds: int
+    by: By | None
+    series: list[Series]
+    omitted: int
 
 
 class CallLogService:
@@ -37,7 +59,7 @@ class CallLogService:
 
     def page(
         self, filters: Filters, *, cursor: str | None, limit: int
-    ) -> tuple[list[CallEvent], str | None]:
+    ) -> tuple[list[RecordedCall], str | None]:
         """One page of history, newest first, and the cursor of the next.
 
         Raises:
@@ -51,7 +73,7 @@ class CallLogService:
             return calls, None
         return calls[:limit], encode_cursor(CURSOR_KIND, calls[limit - 1].id.hex)
 
-    def find(self, call_id: UUID) -> CallEvent:
+    def find(self, call_id: UUID) -> RecordedCall:
         """One call.
 
         Raises:
@@ -62,6 +84,97 @@ class CallLogService:
         if call is None:
             raise NotFoundError("This call is not in history; a new one takes up to a second")
         return call
+
+
+class StatisticsService:
+    """Statistics of calls over a period, by step."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def calls(
+        self,
+        begin: datetime | None,
+        end: datetime | None,
+        step_seconds: int | None,
+        by: By | None,
+        most: int,
+    ) -> CallSeries:
+        """Calls from `begin` (a day before `end` if None) to `end` (now if None).
+
+        Both are widened to whole minutes or hours, whichever rows are read: those by hour where
+        the step is hours, those by minute else. Without a step, one that gives up to 300 points.
+
+        Raises:
+            ValidationFailedError: the period or the step cannot be answered; the field is named.
+            DatabaseUnavailableError: the database does not answer.
+        """
+        now = self._clock()
+        last = end or now
+        first = begin or last - DEFAULT_PERIOD
+        period = period_of(first, last, step_seconds, now, by_hour=by == "user")
+        with self._database.read() as connection:
+            if by == "user":
+                parts, count = statistics.read_users(connection, period, most)
+            else:
+                parts, count = list(statistics.read(connection, period, by)), None
+        starts = {
+            slot: rfc3339(_moment(start))
+            for slot, start in enumerate(range(period.begin, period.end, period.slot_seconds))
+        }
+        series = series_of(parts, starts)
+        return CallSeries(
+            begin=rfc3339(_moment(period.begin)),
+            end=rfc3339(_moment(period.end)),
+            step_seconds=period.slot_seconds,
+            by=by,
+            series=series[:most],
+            omitted=(len(series) if count is None else count) - len(series[:most]),
+        )
+
+
+def period_of(
+    begin: datetime, end: datetime, step_seconds: int | None, now: datetime, *, by_hour: bool
+) -> Period:
+    """The slots of a period, and the coarsest rows that make them up.
+
+    Raises:
+        ValidationFailedError: the period or the step cannot be answered; the field is named.
+    """
+    if end <= begin:
+        raise ValidationFailedError.of("to", "must be later than from")
+    slot = step_seconds or _fitting_step(begin, end, by_hour=by_hour)
+    step = HOUR_SECONDS if slot % HOUR_SECONDS == 0 else MINUTE_SECONDS
+    if slot % MINUTE_SECONDS:
+        raise ValidationFailedError.of("step", "must be a whole number of minutes")
+    if step != HOUR_SECONDS and by_hour:
+        raise ValidationFailedError.of("step", "must be a whole number of hours for users")
+    if step != HOUR_SECONDS and begin < now - MINUTES_KEPT:
+        raise ValidationFailedError.of(
+            "step", f"must be a whole number of hours beyond {MINUTES_KEPT.days} days ago"
+        )
+    first = int(begin.timestamp()) // step * step
+    last = -(-int(end.timestamp()) // step) * step
+    if last - first > MOST_POINTS * slot:
+        raise ValidationFailedError.of("step", f"gives more than {MOST_POINTS} points")
+    return Period(first, last, slot, step)
+
+
+def _fitting_step(begin: datetime, end: datetime, *, by_hour: bool) -> int:
+    seconds = (end - begin).total_seconds()
+    return next(
+        (
+            step
+            for step in STEPS_SECONDS
+            if seconds <= step * FITTING_POINTS and (step >= HOUR_SECONDS or not by_hour)
+        ),
+        STEPS_SECONDS[-1],
+    )
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def status_range(text: str | None) -> tuple[int | None, int | None]:

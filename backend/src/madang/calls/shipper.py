@@ -8,6 +8,7 @@ is best effort and never holds Kafka back.
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
 from madang.calls.topic_watch import Creation, TopicWatch
+from madang.clock import rfc3339, utc_now
 from madang.errors import UnavailableError
 from madang.settings import Settings
-from madang.telemetry import Telemetry, is_sampled, parse_traceparent, traceparent_of
+from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent, traceparent_of
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +79,8 @@ class KafkaShipper:
         self._telemetry = telemetry
         self._key = key.encode()
         self._live_is_behind = live_is_behind
+        self._sent = 0
+        self._acknowledged_at: datetime | None = None
         directory = settings.require_spool_dir()
         self._refusals: Path = directory / "refused"
         admin = connected(AdminClient, client_config(settings))
@@ -171,6 +175,8 @@ class KafkaShipper:
                 sent.done = True
                 self._note_place(progress, message)
                 self._watch.told(former)
+                self._sent += 1
+                self._acknowledged_at = utc_now()
                 self._telemetry.ship_sent.add(1)
 
         while True:
@@ -243,6 +249,11 @@ class KafkaShipper:
             and segment.is_delivered(Reader.durable)
             and not self._live_is_behind(segment)
         )
+
+    def figures(self) -> Figures:
+        """How many calls Kafka has acknowledged since the start, and when it did so last."""
+        at = self._acknowledged_at
+        return {"sent": self._sent, "last_acknowledged_at": None if at is None else rfc3339(at)}
 
 
 def _headers(traceparent: str, former: Creation | None) -> list[tuple[str, str | bytes | None]]:

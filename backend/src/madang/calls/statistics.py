@@ -1,117 +1,32 @@
-"""Statistics of calls: counted in memory, then merged into their rows in one transaction."""
+"""Statistics of calls: their rows, to which tallies are added and from which questions read.
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+A row stands for the calls of one kind, or of all, within one minute or one hour, seen through one
+partition. All keys are numbers, so they stand in statements as they are.
+"""
 
-from ddsketch import DDSketch
-from sqlalchemy import Connection, select, tuple_
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from madang.calls import sketch
-from madang.calls.event import CallEvent
+from madang.calls.kinds import ALL_KINDS
 from madang.calls.models import CallStatistics, UserStatistics
+from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS, CallKey, Tallies
 
-MINUTE_SECONDS = 60
-HOUR_SECONDS = 3600
-FIRST_ERROR_STATUS = 500
-
-
-class CallKey(NamedTuple):
-    """Which row of `call_statistics`; the partition is the recorder's."""
-
-    step_seconds: int
-    start: datetime
-    service_name: str
-    endpoint: str
-    method: str
-    status: int
-
-
-class UserKey(NamedTuple):
-    """Which row of `user_statistics`; the partition is the recorder's."""
-
-    hour: datetime
-    user_id: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """Calls of one kind: how many, how many failed (5xx), and how long they took."""
-
-    calls: int = 0
-    errors: int = 0
-    duration_sum_us: int = 0
-    durations: DDSketch = field(default_factory=sketch.empty)
-
-    def add(self, event: CallEvent) -> None:
-        """Count one more."""
-        self.calls += 1
-        self.errors += is_error(event)
-        self.duration_sum_us += event.duration_us
-        self.durations.add(event.duration_us)
-
-
-@dataclass(slots=True)
-class UserTally:
-    """Calls of one user."""
-
-    calls: int = 0
-    errors: int = 0
-
-
-class Tallies(NamedTuple):
-    """What a batch adds."""
-
-    calls: dict[CallKey, Tally]
-    users: dict[UserKey, UserTally]
-
-
-def is_error(event: CallEvent) -> bool:
-    """Whether the server failed: 5xx. A 4xx is an answer."""
-    return event.status >= FIRST_ERROR_STATUS
-
-
-def floor(moment: datetime, step_seconds: int) -> datetime:
-    """The start of the step of `step_seconds` that holds `moment`; steps divide the UTC day."""
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (moment - midnight) // timedelta(seconds=step_seconds) * timedelta(
-        seconds=step_seconds
-    )
-
-
-def tally(counted: Iterable[tuple[datetime, CallEvent]]) -> Tallies:
-    """Count events, each under the moment beside it."""
-    tallies = Tallies(defaultdict(Tally), defaultdict(UserTally))
-    for moment, event in counted:
-        minute, hour = floor(moment, MINUTE_SECONDS), floor(moment, HOUR_SECONDS)
-        kind = (event.service_name, event.endpoint, event.method, event.status)
-        for step, start in ((MINUTE_SECONDS, minute), (HOUR_SECONDS, hour)):
-            tallies.calls[CallKey(step, start, *kind)].add(event)
-        if event.user_id is not None:
-            user = tallies.users[UserKey(hour, event.user_id)]
-            user.calls += 1
-            user.errors += is_error(event)
-    return tallies
+KEYS_A_QUESTION = 200
 
 
 def add(connection: Connection, partition: int, tallies: Tallies) -> None:
-    """Merge a batch's tallies into the rows of `partition`, which only its recorder writes."""
-    _add_calls(connection, partition, tallies.calls)
-    _add_users(connection, partition, tallies.users)
-
-
-def _add_calls(connection: Connection, partition: int, tallies: dict[CallKey, Tally]) -> None:
-    if not tallies:
-        return
-    stored = _stored_sketches(connection, partition, list(tallies))
+    """Merge tallies into the rows of `partition`, which only its recorder writes."""
+    stored = _stored_sketches(connection, partition, list(tallies.calls))
     rows = []
-    for key, added in tallies.items():
+    for key, added in tallies.calls.items():
         if key in stored:
-            sketch.merge_into(added.durations, stored[key])
+            added.durations.update(sketch.from_bytes(stored[key]))
         rows.append(
             {
                 **key._asdict(),
@@ -122,40 +37,35 @@ def _add_calls(connection: Connection, partition: int, tallies: dict[CallKey, Ta
                 "sketch": sketch.to_bytes(added.durations),
             }
         )
-    _upsert(
-        connection,
-        CallStatistics,
-        rows,
-        sums=("calls", "errors", "duration_sum_us"),
-        sets=("sketch",),
-    )
+    sums = ("calls", "errors", "duration_sum_us")
+    _upsert(connection, CallStatistics, rows, sums=sums, sets=("sketch",))
+    users = [
+        {**key._asdict(), "partition": partition, "calls": added.calls, "errors": added.errors}
+        for key, added in sorted(tallies.users.items())
+    ]
+    _upsert(connection, UserStatistics, users, sums=("calls", "errors"), sets=())
 
 
 def _stored_sketches(
     connection: Connection, partition: int, keys: Sequence[CallKey]
 ) -> dict[CallKey, bytes]:
-    table = CallStatistics
-    columns = (
-        table.step_seconds,
-        table.start,
-        table.service_name,
-        table.endpoint,
-        table.method,
-        table.status,
-    )
-    statement = select(*columns, table.sketch).where(
-        table.partition == partition, tuple_(*columns).in_(keys)
-    )
-    return {CallKey(*row[:-1]): row[-1] for row in connection.execute(statement)}
+    found: dict[CallKey, bytes] = {}
+    for some in _chunks(keys):
+        conditions = " OR ".join(
+            f"(step_seconds = {key.step_seconds:d} AND start = {key.start:d}"
+            f" AND `partition` = {partition:d} AND kind_id = {key.kind_id:d})"
+            for key in some
+        )
+        rows = connection.exec_driver_sql(
+            f"SELECT step_seconds, start, kind_id, sketch FROM call_statistics WHERE {conditions}"  # noqa: S608
+        )
+        found |= {CallKey(step, start, kind): raw for step, start, kind, raw in rows}
+    return found
 
 
-def _add_users(connection: Connection, partition: int, tallies: dict[UserKey, UserTally]) -> None:
-    rows = [
-        {**key._asdict(), "partition": partition, "calls": added.calls, "errors": added.errors}
-        for key, added in tallies.items()
-    ]
-    if rows:
-        _upsert(connection, UserStatistics, rows, sums=("calls", "errors"), sets=())
+def _chunks(keys: Sequence[CallKey]) -> Iterator[Sequence[CallKey]]:
+    for start in range(0, len(keys), KEYS_A_QUESTION):
+        yield keys[start : start + KEYS_A_QUESTION]
 
 
 def _upsert(
@@ -167,6 +77,8 @@ def _upsert(
     sets: Sequence[str],
 ) -> None:
     """Insert rows; where one exists, add up `sums` and replace `sets`."""
+    if not rows:
+        return
     columns = table.__table__.c
     if connection.dialect.name == "sqlite":
         sqlite = sqlite_insert(table)
@@ -180,3 +92,130 @@ def _upsert(
     changed = {name: columns[name] + mysql.inserted[name] for name in sums}
     changed |= {name: mysql.inserted[name] for name in sets}
     connection.execute(mysql.on_duplicate_key_update(changed), rows)
+
+
+By = Literal["endpoint", "user", "status", "service"]
+"""What calls may be told apart by."""
+
+
+class Part(NamedTuple):
+    """Calls of one name within one slot, or a part of them; `sketch` is empty for users."""
+
+    slot: int
+    name: str
+    calls: int
+    errors: int
+    sketch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Slots of `slot_seconds` from `begin` to before `end`, read from rows of `step_seconds`."""
+
+    begin: int
+    end: int
+    slot_seconds: int
+    step_seconds: int
+
+
+STEPS_A_PART = 12
+"""So many rows in time are merged by the database, far within what one value may hold."""
+
+_NAMES = {"endpoint": "endpoint", "status": "status", "service": "service_name"}
+
+
+def read(connection: Connection, period: Period, by: By | None) -> Iterator[Part]:
+    """What was counted in a period, by name; everything has the name "" where `by` is None.
+
+    The database merges sketches by writing them one after the other.
+    """
+    sqlite = connection.dialect.name == "sqlite"
+    sketches = "GROUP_CONCAT(HEX(sketch), '')" if sqlite else "GROUP_CONCAT(sketch SEPARATOR '')"
+    name = "''" if by is None else _NAMES[by]
+    kinds = "" if by is None else "JOIN call_kinds ON call_kinds.id = kind_id"
+    which = f"kind_id = {ALL_KINDS}" if by is None else f"kind_id <> {ALL_KINDS}"
+    part = STEPS_A_PART * period.step_seconds
+    rows = connection.exec_driver_sql(
+        f"{'' if sqlite else _UNCUT}SELECT {_slot(period, sqlite=sqlite)} AS slot, {name} AS name,"  # noqa: S608  # numbers and our own names
+        f" SUM(calls), SUM(errors), {sketches} FROM call_statistics {kinds}"
+        f" WHERE step_seconds = {period.step_seconds:d} AND {_within(period)} AND {which}"
+        f" GROUP BY slot, (start - {period.begin:d}) {'/' if sqlite else 'DIV'} {part:d}, name"
+    )
+    for slot, found, calls, errors, raw in rows:
+        merged = bytes.fromhex(raw) if sqlite else raw
+        yield Part(int(slot), str(found), int(calls), int(errors), merged)
+
+
+_UNCUT = "SET STATEMENT group_concat_max_len = 1073741824 FOR "
+
+
+def read_users(connection: Connection, period: Period, most: int) -> tuple[list[Part], int]:
+    """As `read`, of the users with the most calls; and how many users there are in all."""
+    slot = _slot(period, sqlite=connection.dialect.name == "sqlite")
+    within = _within(period)
+    top = (
+        f"SELECT user_id FROM user_statistics WHERE {within} GROUP BY user_id"  # noqa: S608
+        f" ORDER BY SUM(calls) DESC, user_id LIMIT {most:d}"
+    )
+    rows = connection.exec_driver_sql(
+        f"SELECT {slot} AS slot, user_id, SUM(calls), SUM(errors) FROM user_statistics"  # noqa: S608
+        f" JOIN ({top}) AS top USING (user_id) WHERE {within} GROUP BY slot, user_id"
+    )
+    parts = [Part(int(at), name, int(calls), int(errors), b"") for at, name, calls, errors in rows]
+    count = connection.exec_driver_sql(
+        f"SELECT COUNT(DISTINCT user_id) FROM user_statistics WHERE {within}"  # noqa: S608
+    )
+    return parts, int(count.scalar_one())
+
+
+def _slot(period: Period, *, sqlite: bool) -> str:
+    divided = "/" if sqlite else "DIV"
+    return f"(start - {period.begin:d}) {divided} {period.slot_seconds:d}"
+
+
+def _within(period: Period) -> str:
+    return f"start >= {period.begin:d} AND start < {period.end:d}"
+
+
+def remove(connection: Connection, step_seconds: int, begin: int, end: int) -> None:
+    """Take away the rows of a period; by hour, those of users too."""
+    connection.execute(
+        delete(CallStatistics).where(
+            CallStatistics.step_seconds == step_seconds,
+            CallStatistics.start >= begin,
+            CallStatistics.start < end,
+        )
+    )
+    if step_seconds == HOUR_SECONDS:
+        connection.execute(
+            delete(UserStatistics).where(UserStatistics.start >= begin, UserStatistics.start < end)
+        )
+
+
+Totals = dict[CallKey, tuple[int, int, int]]
+"""Calls, errors and the sum of durations, over all partitions."""
+
+
+def totals(connection: Connection, begin: int, end: int) -> Totals:
+    """What the rows of a period count, by minute and by hour."""
+    table = CallStatistics
+    keys = (table.step_seconds, table.start, table.kind_id)
+    statement = (
+        select(
+            *keys, func.sum(table.calls), func.sum(table.errors), func.sum(table.duration_sum_us)
+        )
+        .where(table.step_seconds.in_((MINUTE_SECONDS, HOUR_SECONDS)))
+        .where(table.start >= begin, table.start < end)
+        .group_by(*keys)
+    )
+    return {
+        CallKey(step, start, kind): (int(calls), int(errors), int(duration))
+        for step, start, kind, calls, errors, duration in connection.execute(statement)
+    }
+
+
+def first_start(connection: Connection, step_seconds: int) -> int | None:
+    """When the oldest row of a step starts, or None."""
+    return connection.execute(
+        select(func.min(CallStatistics.start)).where(CallStatistics.step_seconds == step_seconds)
+    ).scalar_one_or_none()

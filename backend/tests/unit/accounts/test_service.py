@@ -136,6 +136,18 @@ def test_log_in_removes_the_users_expired_sessions(board: Board) -> None:
         assert connection.execute(text("SELECT COUNT(*) FROM sessions")).scalar() == 1
 
 
+def test_prune_removes_sessions_that_are_over_and_old_revocations(board: Board) -> None:
+    board.sign_up("kim")
+    board.accounts.set_password("kim", PASSWORD)
+    board.clock.advance(days=31)
+    board.sign_up("lee")
+    assert board.accounts.prune() == 0  # the first was ended, the second has just begun
+    board.clock.advance(days=31)
+    assert board.accounts.prune() == 1
+    with board.database.read() as connection:
+        assert connection.execute(text("SELECT COUNT(*) FROM revocations")).scalar() == 0
+
+
 @pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "한글", "\ud800"])
 def test_authenticate_no_token_of_ours_is_nobody(board: Board, token: str) -> None:
     assert board.accounts.authenticate(token) is None
@@ -175,6 +187,24 @@ def test_authenticate_notes_the_use_once_a_minute(board: Board) -> None:
     board.clock.advance(seconds=1)
     board.identity(begun.token)
     assert _seen(board, begun.session.digest) == board.clock.now.isoformat()
+
+
+def test_valid_sessions_are_told_by_their_rows_and_noted_as_used(database: Database) -> None:
+    board = Board(database, cache=RememberingCache())
+    staying, ended, disabled = (
+        board.accounts.register(name, PASSWORD) for name in ("kim", "lee", "park")
+    )
+    digests = [each.session.digest for each in (staying, ended, disabled)]
+    board.accounts.log_out(board.identity(ended.token))
+    with database.write() as connection:
+        store.change_user(connection, disabled.user.id, disabled_at=board.clock.now)
+    board.clock.advance(minutes=1)
+
+    assert board.accounts.valid_sessions([*digests, b"x" * 32]) == {staying.session.digest}
+    assert _seen(board, staying.session.digest) == board.clock.now.isoformat()
+    board.clock.advance(days=400)
+    assert board.accounts.valid_sessions(digests) == set()
+    assert board.accounts.valid_sessions([]) == set()
 
 
 def test_authenticate_disabled_user_is_nobody(board: Board) -> None:

@@ -64,6 +64,15 @@ def recorded(directory: Path) -> list[CallEvent]:
     return [decode(record.event) for record in records]
 
 
+def test_method_that_is_none_of_https_does_not_become_a_kind_of_its_own(
+    tmp_path: Path, app: Flask
+) -> None:
+    capture(app, open_spool(tmp_path)).open("/api/things", method="MADEUP")
+    (event,) = recorded(tmp_path)
+    assert (event.method, event.status) == ("_OTHER", 405)
+    assert event.message.startswith("MADEUP /api/things 405")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "endpoint"),
     [

@@ -15,6 +15,7 @@ allocated already: a full disk cannot stop a cursor from moving.
 from madang.calls.spool.format import HEADER_BYTES, LARGEST_RECORD, Reader, Record, frame
 from madang.calls.spool.reader import SpoolReader
 from madang.calls.spool.segment import Segment
+from madang.calls.spool.state import SpoolState, spool_state
 from madang.calls.spool.writer import SpoolWriter, spool_bytes
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "Record",
     "Segment",
     "SpoolReader",
+    "SpoolState",
     "SpoolWriter",
     "frame",
     "spool_bytes",
+    "spool_state",
 ]
