@@ -58,6 +58,7 @@ def versions(stand: Stand | None, *programs: str) -> dict[str, str]:
         ),
         **{name: _first_number(find_program(name), "-v") for name in programs},
         **{name: version(name) for name in _LIBRARIES},
+        **({} if stand is None else stored_versions(stand.mariadb, stand.redis)),
     }
 
 

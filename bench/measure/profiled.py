@@ -1,4 +1,4 @@
-"""`python -m measure.profiled FILE record|ship --port PORT`: that process of Madang, and where its time goes.
+"""`python -m measure.profiled FILE record|ship --port PORT`: it, and what its time goes to.
 
 Writes, when it ends, how often each module and each function of ours was at work, as JSON.
 """

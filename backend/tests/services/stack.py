@@ -180,7 +180,9 @@ class Stack:
 
     def another(self, name: str, number: int = 2) -> Process:
         """One more `ship` or `record` beside the stack's own; started and stopped by the caller."""
-        return self._process(name, free_port(), log=f"{name}-{number}.log")
+        process = self._process(name, free_port(), log=f"{name}-{number}.log")
+        process.name = f"{process.name} {number}"
+        return process
 
     def _process(self, name: str, port: int, *, log: str = "") -> Process:
         probe = _PROBES.get(name, "health/live")

@@ -27,7 +27,7 @@ from madang.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-MOST_MESSAGES = 5000
+MOST_MESSAGES = 10_000
 SESSION_MILLISECONDS = 10_000
 STALLED_SECONDS = 30.0
 LAG_SECONDS = 5.0
@@ -61,7 +61,7 @@ class KafkaSource:
         self._lag_asked_at = self._progressed_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
-        """Up to 5,000 messages, as one batch a partition.
+        """Up to 10,000 messages, as one batch a partition.
 
         Raises:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
