@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,3 +29,16 @@ def world(
     redis_server.empty(REDIS_DATABASE)
     with running_world(services_directory, mariadb_server, redis_server, kafka_server) as made:
         yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what each process said last."""
+    report = yield
+    world = getattr(item, "funcargs", {}).get("world")
+    if report.failed and isinstance(world, World):
+        for name, process in world.stack.processes.items():
+            report.sections.append((name, process.log_tail()))
+    return report

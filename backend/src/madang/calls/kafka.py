@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 Client = TypeVar("Client")
 
 ADMIN_SECONDS = 10.0
+DESCRIBE_SECONDS = 3.0
 _SASL = frozenset({KafkaSecurity.sasl_plaintext, KafkaSecurity.sasl_ssl})
 
 
@@ -76,22 +77,23 @@ class _ErrorLog:
         log.warning("kafka_error", code=error.name(), reason=error.str())
 
 
-def asked_for(admin: AdminClient, topic: str) -> Future[TopicDescription]:
+def description_of(admin: AdminClient, topic: str) -> Future[TopicDescription]:
     """The topic's description, once a broker has answered; a KafkaException where none does."""
     wanted = TopicCollection([topic])
     answers: dict[str, Future[TopicDescription]]
-    answers = admin.describe_topics(wanted, request_timeout=ADMIN_SECONDS)
+    answers = admin.describe_topics(wanted, request_timeout=DESCRIBE_SECONDS)
     return answers[topic]
 
 
-def topic_id(admin: AdminClient, topic: str) -> str:
-    """The identifier that this creation of the topic has.
+def topic_id(config: dict[str, Any], topic: str) -> str:
+    """The identifier that this creation of the topic has, asked by a client of its own.
 
     Raises:
         KafkaUnavailableError: no broker answers, or there is no such topic.
     """
+    admin = connected(AdminClient, config)
     try:
-        return str(asked_for(admin, topic).result().topic_id)
+        return str(description_of(admin, topic).result().topic_id)
     except KafkaException as error:
         raise KafkaUnavailableError(f"Topic {topic}: {error.args[0].str()}") from error
 

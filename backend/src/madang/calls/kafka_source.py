@@ -14,12 +14,12 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection
 
 from madang.calls import offsets
 from madang.calls.kafka import client_config, connected, topic_id
 from madang.calls.recorder import Batch, RawEvent
+from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation
 from madang.db.engine import Database
 from madang.errors import KafkaUnavailableError, UnavailableError
@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 
 MOST_MESSAGES = 10_000
 SESSION_MILLISECONDS = 10_000
-IDENTITY_SECONDS = 5.0
 STALLED_SECONDS = 30.0
+LAG_SECONDS = 5.0
 WATERMARK_SECONDS = 10.0
 TRACEPARENT_HEADER = "traceparent"
 FORMER_TOPIC_HEADER = "madang-former-topic"
@@ -52,13 +52,13 @@ class KafkaSource:
         self._group = settings.kafka_group
         self._topic = settings.kafka_topic
         self._database = database
-        self._admin = connected(AdminClient, self._config)
+        self._question = TopicQuestion(self._config, self._topic)
         self._consumer: Consumer | None = None
         self._topic_id = ""
         self._former: set[bytes] = set()
         self._positions: dict[int, int] = {}
         self._gaps: dict[int, int] = {}
-        self._identified_at = self._progressed_at = time.monotonic()
+        self._lag_asked_at = self._progressed_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
         """Up to 10,000 messages, as one batch a partition.
@@ -67,11 +67,9 @@ class KafkaSource:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
         """
         consumer = self._consumer or self._connect()
-        now = time.monotonic()
-        if now - self._identified_at > IDENTITY_SECONDS:
-            self._check_identity(consumer, now)
-            if self._consumer is None:
-                return []
+        if self._is_outdated(consumer):
+            self.close()
+            return []
         messages = consumer.consume(MOST_MESSAGES, timeout_seconds)
         self._hear_of_former_topics(messages)
         if self._consumer is None:
@@ -111,8 +109,8 @@ class KafkaSource:
         return batch.topic_id == self._topic_id and batch.partition in self._positions
 
     def _connect(self) -> Consumer:
-        self._topic_id = topic_id(self._admin, self._topic)
-        self._identified_at = self._progressed_at = time.monotonic()
+        self._topic_id = topic_id(self._config, self._topic)
+        self._lag_asked_at = self._progressed_at = time.monotonic()
         consumer = connected(
             Consumer,
             {
@@ -134,23 +132,27 @@ class KafkaSource:
         self._consumer = consumer
         return consumer
 
-    def _check_identity(self, consumer: Consumer, now: float) -> None:
-        """A topic that was made again has a new identifier: begin anew with new clients."""
-        self._identified_at = now
-        if topic_id(self._admin, self._topic) != self._topic_id:
-            self._leave_former_topic()
-        elif now - self._progressed_at > STALLED_SECONDS and self._lag(consumer) > 0:
+    def _is_outdated(self, consumer: Consumer) -> bool:
+        """Whether the topic was made again, or messages are there and none comes any more."""
+        found = self._question.answer()
+        if found is not None and found != self._topic_id:
+            self._say_made_again()
+            return True
+        now = time.monotonic()
+        if now - self._progressed_at < STALLED_SECONDS or now - self._lag_asked_at < LAG_SECONDS:
+            return False
+        self._lag_asked_at = now
+        if stalled := self._lag(consumer) > 0:
             log.warning("record_stalled", seconds=STALLED_SECONDS)
-            self.close()
+        return stalled
 
-    def _leave_former_topic(self) -> None:
+    def _say_made_again(self) -> None:
         log.warning(
             "topic_made_again",
             topic=self._topic,
             former_id=self._topic_id,
             recorded=self._positions,
         )
-        self.close()
 
     def _lag(self, consumer: Consumer) -> int:
         """How many messages the assigned partitions hold that are not recorded."""
@@ -170,7 +172,8 @@ class KafkaSource:
                 log.warning("former_topic_unreadable", reason=str(error))
             else:
                 if former.topic_id == self._topic_id:
-                    self._leave_former_topic()
+                    self._say_made_again()
+                    self.close()
                     return
                 self._count_lost(former)
             self._former.add(raw)

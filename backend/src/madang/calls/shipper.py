@@ -9,20 +9,19 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
 from opentelemetry.trace import Span, SpanKind
 
 from madang.calls.in_flight import Progress, Sent
-from madang.calls.kafka import asked_for, client_config, connected
+from madang.calls.kafka import client_config, connected
 from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
+from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation, TopicWatch
 from madang.clock import rfc3339, utc_now
 from madang.errors import UnavailableError
@@ -83,8 +82,8 @@ class KafkaShipper:
         self._acknowledged_at: datetime | None = None
         directory = settings.require_spool_dir()
         self._refusals: Path = directory / "refused"
-        admin = connected(AdminClient, client_config(settings))
-        self._watch = TopicWatch(partial(asked_for, admin, self._topic), directory)
+        question = TopicQuestion(client_config(settings), self._topic)
+        self._watch = TopicWatch(question, directory)
         self._connect()
 
     def run(self, stop: threading.Event) -> None:

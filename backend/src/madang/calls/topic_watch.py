@@ -6,21 +6,17 @@ The shipper tells it with what it sends next, so that the recorder can count wha
 """
 
 import os
-import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
 import structlog
-from confluent_kafka import KafkaException
-from confluent_kafka.admin._topic import TopicDescription
+
+from madang.calls.topic_question import TopicQuestion
 
 log = structlog.get_logger(__name__)
 
 FILE = "topic"
 FILE_BYTES = 4096
-CHECK_SECONDS = 5.0
 
 
 class Creation(msgspec.Struct, frozen=True):
@@ -52,21 +48,19 @@ class TopicWatch:
     its name, so that a shipper that is killed in between begins again with the same news.
     """
 
-    def __init__(self, ask: Callable[[], Future[TopicDescription]], directory: Path) -> None:
-        """Read the file; `ask` asks a broker what the topic is, and does not wait."""
+    def __init__(self, question: TopicQuestion, directory: Path) -> None:
+        """Read the file; a broker is asked later."""
         self.former: Creation | None = None
-        self._ask = ask
+        self._question = question
         self._path = directory / FILE
         self._delivered_to = _read(self._path)
         self._present = self._delivered_to
-        self._asked: Future[TopicDescription] | None = None
-        self._asked_at = float("-inf")
         self._acknowledged: dict[int, int] = {}
         self._has_gone_back = False
 
     def made_again(self) -> bool:
         """Whether the topic is another than a moment ago; asks every five seconds, never waits."""
-        found = self._answer()
+        found = self._question.answer()
         if found is None:
             return False
         self._has_gone_back = False
@@ -89,7 +83,7 @@ class TopicWatch:
         """
         if offset < self._acknowledged.get(partition, 0) and not self._has_gone_back:
             self._has_gone_back = True
-            self._asked, self._asked_at = None, float("-inf")
+            self._question.ask_again()
         self._acknowledged[partition] = offset
         return not self._has_gone_back
 
@@ -105,22 +99,6 @@ class TopicWatch:
         if former is not None and former == self.former and self._present is not None:
             self.former = None
             self._keep(self._present)
-
-    def _answer(self) -> str | None:
-        """The topic's identifier, when an answer has come."""
-        now = time.monotonic()
-        if self._asked is None:
-            if now - self._asked_at > CHECK_SECONDS:
-                self._asked_at = now
-                self._asked = self._ask()
-            return None
-        if not self._asked.done():
-            return None
-        answer, self._asked = self._asked, None
-        try:
-            return str(answer.result().topic_id)
-        except KafkaException:
-            return None  # no broker, or no topic at present: what is sent meets the same, and logs
 
     def _keep(self, creation: Creation) -> None:
         """Overwrite the file in place, for which a full disk has room."""

@@ -28,7 +28,8 @@ class TopicWatch:
             ConfigurationError: a variable of Kafka is missing or wrong.
         """
         self._topic = settings.kafka_topic
-        self._admin = connected(AdminClient, client_config(settings))
+        self._config = client_config(settings)
+        self._admin = connected(AdminClient, self._config)
         self._ends: TopicEnds | None = None
 
     def check(self) -> None:
@@ -38,7 +39,12 @@ class TopicWatch:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
         """
         self._ends = None
-        self._ends = self._ask()
+        try:
+            self._ends = self._ask()
+        except KafkaUnavailableError:
+            # A client that was told of a controller asks for ever whether that one is back.
+            self._admin = connected(AdminClient, self._config)
+            raise
 
     def ends(self) -> TopicEnds | None:
         """What the last `check` found; None where it failed."""

@@ -1,30 +1,28 @@
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Uuid
-from confluent_kafka.admin._topic import TopicDescription
 
 from madang.calls import topic_watch
+from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation, TopicWatch
 
-ONE, TWO, THREE = (Uuid(0, number) for number in (1, 2, 3))
+ONE, TWO, THREE = "one", "two", "three"
 
 
-class Broker:
-    """Answers at once with the topic it is told to have, or that there is none."""
+class Broker(TopicQuestion):
+    """Answers with the topic it is told to have, or that there is none."""
 
     def __init__(self) -> None:
-        self.topic_id: Uuid | None = None
+        super().__init__({}, "api-logs")
+        self.topic_id: str | None = None
+        self.asked_again = 0
 
-    def __call__(self) -> Future[TopicDescription]:
-        answer: Future[TopicDescription] = Future()
-        if self.topic_id is None:
-            answer.set_exception(KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
-        else:
-            answer.set_result(TopicDescription("api-logs", self.topic_id, False, []))
-        return answer
+    def answer(self) -> str | None:
+        return self.topic_id
+
+    def ask_again(self) -> None:
+        self.asked_again += 1
 
 
 @pytest.fixture
@@ -33,18 +31,13 @@ def broker() -> Broker:
 
 
 @pytest.fixture
-def watched(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], TopicWatch]:
+def watched(broker: Broker, tmp_path: Path) -> Callable[[], TopicWatch]:
     """Makes a watch over the same directory, as a shipper that starts does."""
-    monkeypatch.setattr(topic_watch, "CHECK_SECONDS", -1.0)
     return lambda: TopicWatch(broker, tmp_path)
 
 
-def sees(watch: TopicWatch, broker: Broker, topic_id: Uuid | None) -> bool:
-    """Ask, and take the answer."""
+def sees(watch: TopicWatch, broker: Broker, topic_id: str | None) -> bool:
     broker.topic_id = topic_id
-    assert not watch.made_again()
     return watch.made_again()
 
 
@@ -65,7 +58,7 @@ def test_topic_made_again_is_news_once_and_tells_what_only_the_former_held(
     assert not sees(watch, broker, None)
     assert sees(watch, broker, TWO)
     assert not sees(watch, broker, TWO)
-    assert watch.former == Creation(str(ONE), {0: 10, 1: 3, 2: 5})
+    assert watch.former == Creation(ONE, {0: 10, 1: 3, 2: 5})
 
 
 def test_news_ends_when_a_broker_has_taken_it(
@@ -90,7 +83,7 @@ def test_shipper_that_was_killed_before_it_could_tell_has_the_news_again(
     assert sees(first, broker, TWO)
     second = watched()
     assert sees(second, broker, TWO)
-    assert second.former == Creation(str(ONE), {1: 4})
+    assert second.former == Creation(ONE, {1: 4})
 
 
 def test_topic_made_again_twice_before_it_was_told_is_told_of_the_first(
@@ -101,7 +94,7 @@ def test_topic_made_again_twice_before_it_was_told_is_told_of_the_first(
     watch.segment_deleted({0: 4})
     assert sees(watch, broker, TWO)
     assert sees(watch, broker, THREE)
-    assert watch.former == Creation(str(ONE), {0: 4})
+    assert watch.former == Creation(ONE, {0: 4})
 
 
 def test_offset_that_goes_back_is_not_of_the_topic_that_is_known(
@@ -111,7 +104,9 @@ def test_offset_that_goes_back_is_not_of_the_topic_that_is_known(
     sees(watch, broker, ONE)
     assert watch.acknowledged(0, 7)
     assert watch.acknowledged(1, 2)
+    asked = broker.asked_again
     assert not watch.acknowledged(0, 3)
+    assert broker.asked_again == asked + 1
     assert not watch.acknowledged(0, 8)
     assert sees(watch, broker, TWO)
     assert watch.acknowledged(0, 4)
