@@ -1,6 +1,7 @@
 """History: the recorded calls as rows. SQL only; the caller's transaction decides."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -97,9 +98,16 @@ def _insert(connection: Connection, counted: Sequence[Counted]) -> None:
         marks = f"({', '.join('?' * len(_INSERTED))})"
         connection.exec_driver_sql(into + marks, [_values(*item) for item in counted])
         return
-    for start in range(0, len(counted), ROWS_A_STATEMENT):
-        rows = ",".join(_literals(*item) for item in counted[start : start + ROWS_A_STATEMENT])
-        connection.exec_driver_sql(into + rows.replace("%", "%%"))
+    with ThreadPoolExecutor(1, "insert") as database:
+        sent: Future[Any] | None = None
+        for start in range(0, len(counted), ROWS_A_STATEMENT):
+            rows = ",".join(_literals(*item) for item in counted[start : start + ROWS_A_STATEMENT])
+            if sent is not None:
+                sent.result()
+            # While the database takes these rows, the next ones are written.
+            sent = database.submit(connection.exec_driver_sql, into + rows.replace("%", "%%"))
+        if sent is not None:
+            sent.result()
 
 
 def _values(event: CallEvent, kind_id: int, counted_at: datetime | None) -> tuple[Any, ...]:
