@@ -1,0 +1,171 @@
+{{/* (list . "api" uid account): what the pods of all components have in common; the ending of the
+     ServiceAccount's name. */}}
+{{- define "madang.pod" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $uid := index . 2 | int -}}
+serviceAccountName: {{ include "madang.fullname" $root }}-{{ index . 3 }}
+automountServiceAccountToken: false
+# Kafka's image takes every variable KAFKA_* for a property, and a Service named kafka makes some.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ $uid }}
+  runAsGroup: {{ $uid }}
+  fsGroup: {{ $uid }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* (list . "api"): its pods on different nodes and zones, where there are several. */}}
+{{- define "madang.spread" -}}
+topologySpreadConstraints:
+  {{- $selector := include "madang.selector" . }}
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- $selector | nindent 8 }}
+  {{- end }}
+{{- end }}
+
+{{- define "madang.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end }}
+
+{{/* The command that runs its arguments again until they succeed; a wrong setting (exit code 2)
+     ends it, for that does not mend itself. */}}
+{{- define "madang.retried" -}}
+command:
+  - sh
+  - -c
+  - |
+    trap 'exit 143' TERM
+    until "$@"; do
+      [ $? -ne 2 ] || exit 2
+      sleep 2
+    done
+  - retried
+{{- end }}
+
+{{/* The init container that holds a process back until the schema is there. */}}
+{{- define "madang.waitForSchema" -}}
+- name: wait-for-schema
+  {{- include "madang.image" (list . .Values.image) | nindent 2 }}
+  {{- include "madang.containerSecurity" . | nindent 2 }}
+  {{- include "madang.retried" . | nindent 2 }}
+  args: [madang, migrate, --check]
+  env:
+    {{- include "madang.env.database" . | nindent 4 }}
+  resources:
+    {{- toYaml .Values.jobs.resources | nindent 4 }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+{{- end }}
+
+{{/* (dict "name" "api" "port" 5000 "startSeconds" 60): probes of a process of ours. */}}
+{{- define "madang.liveness" -}}
+startupProbe:
+  httpGet: {path: /api/health/live, port: {{ . }}}
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /api/health/live, port: {{ . }}}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+{{- end }}
+
+{{- define "madang.readiness" -}}
+readinessProbe:
+  httpGet: {path: /api/health/ready, port: {{ . }}}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: 3
+{{- end }}
+
+{{/* While it waits, the pod leaves the endpoints: no request comes after the stop has begun. */}}
+{{- define "madang.leaveEndpoints" -}}
+lifecycle:
+  preStop:
+    sleep: {seconds: 5}
+{{- end }}
+
+{{- define "madang.tmp" -}}
+- name: tmp
+  emptyDir: {sizeLimit: 64Mi}
+{{- end }}
+
+{{/* A claim of {size, storageClass}. */}}
+{{- define "madang.claim" -}}
+accessModes: [ReadWriteOnce]
+{{- with .storageClass }}
+storageClassName: {{ . }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .size }}
+{{- end }}
+
+{{/* (list . "api"): more pods by the CPU of the component's own container, without sidecars. */}}
+{{- define "madang.autoscaler" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $kind := index . 2 -}}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  {{- include "madang.metadata" (list $root $component $component) | nindent 2 }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: {{ $kind }}
+    name: {{ include "madang.fullname" $root }}-{{ $component }}
+  minReplicas: {{ $root.Values.autoscaling.minReplicas }}
+  maxReplicas: {{ $root.Values.autoscaling.maxReplicas }}
+  metrics:
+    - type: ContainerResource
+      containerResource:
+        name: cpu
+        container: {{ $component }}
+        target:
+          type: Utilization
+          averageUtilization: {{ $root.Values.autoscaling.cpuPercent }}
+{{- end }}
+
+{{/* (list . "api") */}}
+{{- define "madang.disruptionBudget" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "madang.metadata" (list $root $component $component) | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "madang.selector" . | nindent 6 }}
+{{- end }}
