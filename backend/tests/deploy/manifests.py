@@ -40,7 +40,7 @@ class Manifests:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.objects: list[Object] = [one for one in yaml.safe_load_all(text) if one]
+        self.objects: list[Object] = [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
     def of(self, kind: str) -> list[Object]:
         """All of a kind."""
