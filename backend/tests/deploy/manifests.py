@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import yaml
@@ -63,21 +65,30 @@ class Manifests:
         return next(pod for pod in self.pods if pod.component == component)
 
 
-def render(values: Object, *, profile: str | None = None, release: str = RELEASE) -> Manifests:
+def render(
+    values: Object,
+    *,
+    profile: str | None = None,
+    release: str = RELEASE,
+    chart: Path = tools.CHART,
+) -> Manifests:
     """The chart with these values over those of a profile.
 
     Raises:
         AssertionError: helm refuses them; with its words.
     """
-    done = helm_template(values, profile=profile, release=release)
+    profiles = chart / "profiles"
+    options = () if profile is None else ("-f", profiles / f"{profile}.yaml")
+    done = helm_template(values, *options, release=release, chart=chart)
     assert done.returncode == 0, done.stderr
     return Manifests(done.stdout)
 
 
-def helm_template(values: Object, *, profile: str | None = None, release: str = RELEASE) -> Any:
+def helm_template(
+    values: Object, *options: str | Path, release: str = RELEASE, chart: Path = tools.CHART
+) -> CompletedProcess[str]:
     """The finished `helm template`."""
-    files = [] if profile is None else ["-f", str(tools.CHART / "profiles" / f"{profile}.yaml")]
-    arguments = ["template", release, str(tools.CHART), "--namespace", NAMESPACE, *files, "-f", "-"]
+    arguments = ["template", release, chart, "--namespace", NAMESPACE, *options, "-f", "-"]
     return tools.run("helm", *arguments, given=yaml.safe_dump(dict(values)))
 
 

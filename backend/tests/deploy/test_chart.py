@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.deploy.manifests import NAMESPACE, Manifests, Object, Pod, render
 
 pytestmark = pytest.mark.deploy
 
+STORES = ("mariadb", "redis", "kafka")
 LONGEST_NAME = 63
 LONGEST_OF_STATEFUL_SET = 52
 """Its pods' label controller-revision-hash adds 11."""
@@ -170,9 +172,6 @@ def test_image_is_the_charts_version_without_a_registry() -> None:
     assert rendered("nothing").pod("api").container("api")["image"] == f"madang:{__version__}"
 
 
-STORES = ("mariadb", "redis", "kafka")
-
-
 def test_secrets_are_generated_in_their_shape_and_kept() -> None:
     secret = rendered("nothing").one("Secret", "secrets")
 
@@ -213,6 +212,21 @@ def test_jobs_run_again_exactly_when_they_would_do_something_else() -> None:
     assert same == first
     assert all(image[name] != first[name] for name in first)
     assert {name for name in first if topic[name] != first[name]} == {"topics"}
+
+
+def test_a_new_version_leaves_the_stores_as_they_are(tmp_path: Path) -> None:
+    chart = tmp_path / "madang"
+    shutil.copytree(tools.CHART, chart)
+    description = chart / "Chart.yaml"
+    description.write_text(description.read_text().replace(__version__, "9.9.9"))
+    values = SWITCHES["existing secrets"]
+
+    now, then = render(values), render(values, chart=chart)
+
+    for store in STORES:
+        before, after = now.one("StatefulSet", store), then.one("StatefulSet", store)
+        assert before["spec"] == after["spec"], store
+    assert now.one("StatefulSet", "api")["spec"] != then.one("StatefulSet", "api")["spec"]
 
 
 def test_profiles_hold_only_what_differs() -> None:

@@ -2,7 +2,9 @@
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +101,25 @@ def test_processes_wait_for_the_schema_and_never_for_a_hook(case: str) -> None:
         if "helm.sh/hook" in one["metadata"].get("annotations", ())
     }
     assert {name.rpartition("-")[2] for name in hooks} == {"test"}
+
+
+def test_waiting_goes_on_until_the_answer_and_ends_at_a_wrong_setting(tmp_path: Path) -> None:
+    wait = rendered("nothing").pod("record").container("wait-for-schema")
+    for name, script in (
+        ("sleep", "exit 0"),
+        ("third", f'echo x >>{tmp_path}/asked; [ "$(wc -l <{tmp_path}/asked)" = 3 ]'),
+        ("wrong", "exit 2"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    third = subprocess.run([*wait["command"], "third"], env=environment, timeout=20, check=False)
+    wrong = subprocess.run([*wait["command"], "wrong"], env=environment, timeout=20, check=False)
+
+    assert third.returncode == 0
+    assert (tmp_path / "asked").read_text() == "x\n" * 3
+    assert wrong.returncode == 2
 
 
 @pytest.mark.parametrize("case", ["profile small", "nothing"])

@@ -172,7 +172,7 @@ def _refused(number: int) -> str:
     """What is said to one of `RULES`."""
     done = helm_template(_nested(RULES[number][0]))
     assert done.returncode != 0
-    return str(done.stderr)
+    return done.stderr
 
 
 def _optional(known: set[str]) -> set[str]:

@@ -12,11 +12,17 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/* (list . "api"): the labels of the pods of Madang's own. The stores' pods have only those of the
+     selector: a new version of Madang must not restart them. */}}
+{{- define "madang.podLabels" -}}
+{{ include "madang.selector" . }}
+app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
+{{- end }}
+
 {{/* (list . "api"): all labels of a resource. */}}
 {{- define "madang.labels" -}}
 {{- $root := index . 0 -}}
-{{ include "madang.selector" . }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+{{ include "madang.podLabels" . }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version | replace "+" "_" }}
 {{- end }}

@@ -1,10 +1,9 @@
-{{/* (list . "api" uid account): what the pods of all components have in common; the ending of the
+{{/* (list . uid "processes"): what the pods of all components have in common; the ending of the
      ServiceAccount's name. */}}
 {{- define "madang.pod" -}}
 {{- $root := index . 0 -}}
-{{- $component := index . 1 -}}
-{{- $uid := index . 2 | int -}}
-serviceAccountName: {{ include "madang.fullname" $root }}-{{ index . 3 }}
+{{- $uid := index . 1 | int -}}
+serviceAccountName: {{ include "madang.fullname" $root }}-{{ index . 2 }}
 automountServiceAccountToken: false
 # Kafka's image takes every variable KAFKA_* for a property, and a Service named kafka makes some.
 enableServiceLinks: false
@@ -84,13 +83,13 @@ command:
     - {name: tmp, mountPath: /tmp}
 {{- end }}
 
-{{/* (dict "name" "api" "port" 5000 "startSeconds" 60): probes of a process of ours. */}}
+{{/* The port: whether a process of ours answers at all. */}}
 {{- define "madang.liveness" -}}
 startupProbe:
   httpGet: {path: /api/health/live, port: {{ . }}}
   periodSeconds: 1
   timeoutSeconds: 2
-  failureThreshold: 60
+  failureThreshold: 120
 livenessProbe:
   httpGet: {path: /api/health/live, port: {{ . }}}
   periodSeconds: 10
@@ -98,6 +97,7 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
+{{/* The port: whether it can do its work. */}}
 {{- define "madang.readiness" -}}
 readinessProbe:
   httpGet: {path: /api/health/ready, port: {{ . }}}
@@ -129,7 +129,7 @@ resources:
     storage: {{ .size }}
 {{- end }}
 
-{{/* (list . "api"): more pods by the CPU of the component's own container, without sidecars. */}}
+{{/* (list . "api" "Deployment"): more pods by the CPU of the component's own container, without sidecars. */}}
 {{- define "madang.autoscaler" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
@@ -155,7 +155,7 @@ spec:
           averageUtilization: {{ $root.Values.autoscaling.cpuPercent }}
 {{- end }}
 
-{{/* (list . "api") */}}
+{{/* (list . "api"): its pods are taken down one by one. */}}
 {{- define "madang.disruptionBudget" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}

@@ -5,9 +5,9 @@
 {{- define "madang.api.template" -}}
 metadata:
   labels:
-    {{- include "madang.labels" (list . "api") | nindent 4 }}
+    {{- include "madang.podLabels" (list . "api") | nindent 4 }}
 spec:
-  {{- include "madang.pod" (list . "api" .Values.image.uid "processes") | nindent 2 }}
+  {{- include "madang.pod" (list . .Values.image.uid "processes") | nindent 2 }}
   {{- include "madang.spread" (list . "api") | nindent 2 }}
   terminationGracePeriodSeconds: 45
   initContainers:

@@ -1,5 +1,5 @@
-{{/* (dict "root" . "component" "migrate" "containers" (yaml) "init" (yaml) "ca" bool): the spec of a
-     Job. What starts a Job anew is a change in it, for its name ends with its hash. */}}
+{{/* (dict "root" . "component" "migrate" "container" text "init" text): the spec of a Job. What starts
+     a Job anew is a change in it, for its name ends with its hash. */}}
 {{- define "madang.job" -}}
 backoffLimit: 3
 activeDeadlineSeconds: 1800
@@ -8,7 +8,7 @@ template:
     labels:
       {{- include "madang.selector" (list .root .component) | nindent 6 }}
   spec:
-    {{- include "madang.pod" (list .root .component .root.Values.image.uid "processes") | nindent 4 }}
+    {{- include "madang.pod" (list .root .root.Values.image.uid "processes") | nindent 4 }}
     restartPolicy: Never
     {{- with .init }}
     initContainers:
