@@ -21,8 +21,9 @@ from uuid import uuid4
 from redis import Redis as RedisClient
 
 from madang.bootstrap import api_worker
-from madang.calls import history
-from madang.calls.event import CallEvent, new_call_id
+from madang.calls import history, kinds
+from madang.calls.event import CallEvent, Counted, new_call_id
+from madang.calls.kinds import kind_of, number_of
 from madang.clock import utc_now
 from madang.db.engine import Database
 from measure import BENCH
@@ -150,8 +151,12 @@ def fill_history(database_url: str) -> None:
     database = Database(database_url, pool_size=1)
     began = utc_now()
     moments = [began + timedelta(milliseconds=number) for number in range(_HISTORY_CALLS)]
+    events = [a_call(moment) for moment in moments]
     with database.write() as connection:
-        history.add(connection, [(a_call(moment), None) for moment in moments])
+        kinds.add(connection, {kind_of(event) for event in events})
+        history.add(
+            connection, [Counted(event, number_of(kind_of(event)), None) for event in events]
+        )
     database.close()
 
 

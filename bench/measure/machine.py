@@ -15,6 +15,7 @@ from measure import REPOSITORY
 from measure.stand import Stand
 from tests.services.mariadb import MariaDB
 from tests.services.process import find_program
+from tests.services.redis import Redis
 from tests.services.workspace import cache_directory
 
 GIBIBYTE = 1024**3
@@ -50,9 +51,14 @@ def versions(stand: Stand | None, *programs: str) -> dict[str, str]:
         "madang": madang.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        **({} if stand is None else _services(stand)),
+        **(
+            {}
+            if stand is None
+            else {**stored_versions(stand.mariadb, stand.redis), "kafka": _kafka()}
+        ),
         **{name: _first_number(find_program(name), "-v") for name in programs},
         **{name: version(name) for name in _LIBRARIES},
+        **({} if stand is None else stored_versions(stand.mariadb, stand.redis)),
     }
 
 
@@ -66,13 +72,14 @@ def settings(mariadb: MariaDB) -> dict[str, str]:
     return {_FLUSH: str(flush)} | {name: f"{size // MEBIBYTE}M" for name, size in pairs}
 
 
-def _services(stand: Stand) -> dict[str, str]:
-    with stand.mariadb.cursor() as cursor:
+def stored_versions(database: MariaDB, cache: Redis) -> dict[str, str]:
+    """Of the servers that keep what it knows."""
+    with database.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         (mariadb,) = cursor.fetchone() or ("",)
-    with RedisClient.from_url(stand.redis.address) as client:
+    with RedisClient.from_url(cache.address) as client:
         redis = client.info("server")["redis_version"]
-    return {"mariadb": str(mariadb), "redis": str(redis), "kafka": _kafka()}
+    return {"mariadb": str(mariadb), "redis": str(redis)}
 
 
 def _commit() -> str:

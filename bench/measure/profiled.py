@@ -1,4 +1,4 @@
-"""`python -m measure.profiled FILE record|ship`: that process of Madang, and where its time goes.
+"""`python -m measure.profiled FILE record|ship --port PORT`: it, and what its time goes to.
 
 Writes, when it ends, how often each module and each function of ours was at work, as JSON.
 """
@@ -14,11 +14,11 @@ from measure.samples import Samples
 
 def main() -> None:
     """Run until SIGTERM, then write what was seen."""
-    file, command = sys.argv[1:]
+    file, command, _, port = sys.argv[1:]
     run = {"record": bootstrap.record, "ship": bootstrap.ship}[command]
     samples = Samples()
     with samples.taken():
-        run()
+        run("127.0.0.1", int(port))
     Path(file).write_bytes(msgspec.json.encode(samples.profile()))
 
 

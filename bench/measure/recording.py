@@ -66,15 +66,7 @@ class Recording:
     @contextmanager
     def more_recorders(self, number: int) -> Iterator[list[Process]]:
         """So many further ones that share the partitions, as quick as they can be."""
-        processes = [
-            Process(
-                f"madang record {each}",
-                self.stack.record.argv,
-                log=self.directory / f"record-{each}.log",
-                environment=self.stack.environment,
-            )
-            for each in range(number)
-        ]
+        processes = [self.stack.another("record", each) for each in range(number)]
         try:
             for process in processes:
                 process.start()

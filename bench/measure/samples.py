@@ -100,5 +100,5 @@ def _part(file: str) -> str | None:
 
 def profiling(process: Process, file: Path) -> None:
     """Have `madang record` or `madang ship` write its profile into `file` when it ends."""
-    process.argv = [sys.executable, "-m", "measure.profiled", str(file), process.argv[1]]
+    process.argv = [sys.executable, "-m", "measure.profiled", str(file), *process.argv[1:]]
     process.directory = BENCH

@@ -259,7 +259,7 @@ def live(host: str, port: int) -> None:
     secret_key = settings.require_secret_key()
     accounts = account_service(settings, database, secret_key, NoSessionCache())
     authenticate = authenticator(accounts, secure=settings.secure_cookies)
-    feature = Live(RedisBus(settings.require_redis_url()), authenticate)
+    feature = Live(RedisBus(settings.require_redis_url()), authenticate, accounts.valid_sessions)
     dependencies = {
         "database": Dependency(database.ping),
         "redis": Dependency(feature.check),

@@ -103,7 +103,7 @@ def serve(host: str, port: int, data: Path) -> None:
         first_pages=None,
         dependencies=dependencies,
     )
-    live = Live(bus, authenticate)
+    live = Live(bus, authenticate, accounts.valid_sessions)
     watch = watch_process(
         SERVICE,
         settings,

@@ -6,23 +6,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.accessibility import violations
+from tests.e2e.visit import PASSWORD, register, scrolls_sideways, violations
 
 pytestmark = pytest.mark.e2e
-
-PASSWORD = "correct horse battery"
-
-
-def register(visitor: BrowserContext) -> tuple[Page, str]:
-    """Register by hand; the page then shows the board."""
-    name = f"visitor-{uuid4().hex[:8]}"
-    page = visitor.new_page()
-    page.goto("/register")
-    page.get_by_label("사용자 이름").fill(name)
-    page.get_by_label("비밀번호", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="가입하고 시작하기").click()
-    expect(page.get_by_label("새 글", exact=True)).to_be_visible()
-    return page, name
 
 
 def post(page: Page, text: str) -> None:
@@ -133,7 +119,7 @@ def test_no_page_scrolls_sideways(visitor: BrowserContext, width: int) -> None:
     for path in ("/", "/calls/live", "/calls/history", "/account", "/admin/system"):
         page.goto(path)
         expect(page.get_by_role("main")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        assert not scrolls_sideways(page), path
 
 
 def test_api_page_shows_the_operations_from_our_own_files(visitor: BrowserContext) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.accessibility import violations
+from tests.e2e.visit import violations
 from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import MariaDB
 from tests.services.redis import redis

@@ -150,6 +150,18 @@ def test_history_filters_and_pages(client: httpx.Client) -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_history_keeps_one_service(client: httpx.Client) -> None:
+    answer = client.get("/api/session")
+    call_id = answer.headers["Madang-Call"]
+    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 5, call_id)
+    service = client.get(f"/api/logs/kafka/{call_id}").json()["service_name"]
+    params = {"user": client.headers["X-Test-Name"]}
+    own = client.get("/api/logs/kafka", params={**params, "service": service}).json()["items"]
+    other = client.get("/api/logs/kafka", params={**params, "service": "another"}).json()["items"]
+    assert call_id in {item["id"] for item in own}
+    assert other == []
+
+
 def test_log_out_ends_the_session(client: httpx.Client) -> None:
     token = client.cookies["madang_session"]
     assert client.delete("/api/session").status_code == 204

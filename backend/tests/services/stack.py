@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,8 @@ class Stack:
     def start(self) -> None:
         """Migrate, make the topic, start everything and wait until it is ready."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.run("migrate")
-        self.run("topics")
+        with ThreadPoolExecutor(2) as side_by_side:
+            list(side_by_side.map(self.run, ("migrate", "topics")))
         own = (self.api, self.live, self.ship, self.record)
         self._ends.callback(_stop_together, self.ship, self.record)
         self._ends.callback(_stop_together, self.api, self.live)
@@ -177,9 +178,11 @@ class Stack:
             raise ServiceError(f"madang {words}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def another(self, name: str) -> Process:
+    def another(self, name: str, number: int = 2) -> Process:
         """One more `ship` or `record` beside the stack's own; started and stopped by the caller."""
-        return self._process(name, free_port(), log=f"{name}-2.log")
+        process = self._process(name, free_port(), log=f"{name}-{number}.log")
+        process.name = f"{process.name} {number}"
+        return process
 
     def _process(self, name: str, port: int, *, log: str = "") -> Process:
         probe = _PROBES.get(name, "health/live")

@@ -4,11 +4,14 @@ import type { CallEvent, CallPage, RecentCalls } from './types'
 
 export type HistoryQuery = NonNullable<paths['/api/logs/kafka']['get']['parameters']['query']>
 
-export const RECENT_LIMIT = 200
-export const HISTORY_LIMIT = 50
+/** The most the API gives at once. */
+const RECENT_MOST = 1_000
+export const HISTORY_MOST = 200
+
+const HISTORY_LIMIT = 50
 
 export function recentCalls(signal?: AbortSignal): Promise<RecentCalls> {
-  return answer(client.GET('/api/logs/redis', { params: { query: { limit: RECENT_LIMIT } }, signal }))
+  return answer(client.GET('/api/logs/redis', { params: { query: { limit: RECENT_MOST } }, signal }))
 }
 
 export function callHistory(filter: HistoryQuery, signal?: AbortSignal): Promise<CallPage> {

@@ -2,7 +2,8 @@ import type { QueryClient } from '@tanstack/vue-query'
 import type { Topic } from '@/api/types'
 import type { LiveFeed } from '@/composables/live/useLive'
 import { applyBoardEvents, BOARD_KEY } from './board/boardCache'
-import { applyCallEvents, RECENT_KEY } from './calls/callCache'
+import { applyCallEvents, liveCalls, RECENT_KEY } from './calls/callCache'
+import { healLive } from './calls/healing'
 
 const LISTS: Record<Topic, readonly string[]> = { messages: BOARD_KEY, calls: RECENT_KEY }
 
@@ -12,7 +13,10 @@ export function makeLiveFeed(queries: QueryClient, sessionEnded: () => void): Li
     messages: (events) => applyBoardEvents(queries, events),
     calls: (events) => applyCallEvents(queries, events),
     reread(topics) {
-      for (const topic of topics) void readAgain(queries, LISTS[topic])
+      for (const topic of topics) {
+        if (topic === 'calls' && liveCalls(queries)) void healLive(queries)
+        else void readAgain(queries, LISTS[topic])
+      }
     },
     sessionEnded,
   }

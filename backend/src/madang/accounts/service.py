@@ -1,6 +1,6 @@
 """The rules of accounts: who may become, be and stay signed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -125,6 +125,18 @@ class AccountService:
         digest = token_digest(self._secret_key, token)
         copy = self._cache.get(digest) or self._from_rows(digest)
         return copy.identity if copy and copy.expires_at > self._clock() else None
+
+    def valid_sessions(self, digests: Collection[bytes]) -> set[bytes]:
+        """Which of these sessions are valid, by their rows alone; they count as in use.
+
+        Raises:
+            DatabaseUnavailableError: it cannot be found out.
+        """
+        now = self._clock()
+        with self._database.read() as connection:
+            valid = store.valid_sessions(connection, digests, now)
+        self._mark_seen([digest for digest, seen_at in valid if now - seen_at >= SEEN_EVERY])
+        return {digest for digest, _ in valid}
 
     def current(self, identity: Identity) -> tuple[UserRecord, SessionRecord]:
         """The caller's account and session.
@@ -324,19 +336,20 @@ class AccountService:
         user, session = found
         if user.disabled_at is not None:
             return None
-        self._mark_seen(session)
+        if self._clock() - session.last_seen_at >= SEEN_EVERY:
+            self._mark_seen([digest])
         identity = Identity(user.id, user.username, user.display_name, user.role, digest)
         copy = CachedSession(identity, session.expires_at)
         self._cache.put(copy)
         return copy
 
-    def _mark_seen(self, session: SessionRecord) -> None:
-        now = self._clock()
-        if now - session.last_seen_at < SEEN_EVERY:
+    def _mark_seen(self, digests: Sequence[bytes]) -> None:
+        if not digests:
             return
+        now = self._clock()
         try:
             with self._database.write() as connection:
-                store.mark_seen(connection, session.digest, now, now - SEEN_EVERY)
+                store.mark_seen(connection, digests, now, now - SEEN_EVERY)
         except DatabaseUnavailableError as error:  # the request itself can do without
             log.warning("session_use_not_noted", reason=error.detail)
 

@@ -1,6 +1,6 @@
 """The SQL of accounts. Nothing here commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
@@ -153,9 +153,27 @@ def remove_revocations(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(revocations).where(revocations.c.at < before)).rowcount
 
 
-def mark_seen(connection: Connection, digest: bytes, now: datetime, unless_after: datetime) -> None:
-    """Note that a session was used now, unless that was noted after `unless_after`."""
-    stale = and_(sessions.c.digest == digest, sessions.c.last_seen_at <= unless_after)
+def valid_sessions(
+    connection: Connection, digests: Collection[bytes], now: datetime
+) -> list[tuple[bytes, datetime]]:
+    """Those of these sessions that are not over, and when each was last noted as used."""
+    found = (
+        select(sessions.c.digest, sessions.c.last_seen_at)
+        .join_from(sessions, users, users.c.id == sessions.c.user_id)
+        .where(
+            sessions.c.digest.in_(digests),
+            sessions.c.expires_at > now,
+            users.c.disabled_at.is_(None),
+        )
+    )
+    return [(digest, seen_at) for digest, seen_at in connection.execute(found)]
+
+
+def mark_seen(
+    connection: Connection, digests: Sequence[bytes], now: datetime, unless_after: datetime
+) -> None:
+    """Note that sessions were used now, unless that was noted after `unless_after`."""
+    stale = and_(sessions.c.digest.in_(digests), sessions.c.last_seen_at <= unless_after)
     connection.execute(update(sessions).where(stale).values(last_seen_at=now))
 
 

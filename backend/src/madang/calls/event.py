@@ -6,7 +6,7 @@ fraction of the millisecond (method 3 there), so that identifiers sort as their 
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ LONGEST_DURATION_US = 10**12
 LARGEST_EVENT = 16 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 _VERSION_7 = 7
 
 
@@ -24,7 +25,7 @@ class RejectedEventError(ValueError):
     """Some bytes are no call event; the text says why."""
 
 
-class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
+class CallEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One answered call, schema 1. Every field is bounded; none holds a secret."""
 
     id: UUID
@@ -42,15 +43,20 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal[1] = 1
 
 
-class RecordedCall(CallEvent, frozen=True, kw_only=True):
+class RecordedCall(CallEvent, frozen=True, kw_only=True, gc=False):
     """A call as history has it."""
 
     counted_at: datetime | UnsetType = UNSET
     """Where the sender's clock ran ahead: the receipt, under which statistics count it."""
 
 
-Counted = tuple[CallEvent, datetime | None]
-"""A call, and the moment it is counted under if that is not its own."""
+class Counted(NamedTuple):
+    """A call, the number of its kind, and the moment it is counted under if that is not its own."""
+
+    event: CallEvent
+    kind_id: int
+    counted_at: datetime | None
+
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(CallEvent)
@@ -93,13 +99,14 @@ def decode(raw: bytes) -> CallEvent:
         raise RejectedEventError(f"{len(raw)} bytes are more than {LARGEST_EVENT}")
     try:
         event = _decoder.decode(raw)
-        timestamp = event.timestamp.astimezone(UTC)
+        if event.timestamp.tzinfo is not UTC:
+            utc = event.timestamp.astimezone(UTC)
+            event = msgspec.structs.replace(event, timestamp=utc)
     except (msgspec.MsgspecError, UnicodeError, OverflowError) as error:
         raise RejectedEventError(str(error)[:500]) from None
-    if event.id.version != _VERSION_7:
+    number = event.id.int
+    if number >> 76 & 0xF != _VERSION_7:
         raise RejectedEventError("id is not a UUID of version 7")
-    if (timestamp - _EPOCH) // timedelta(milliseconds=1) != milliseconds_of(event.id):
+    if (event.timestamp - _EPOCH) // _MILLISECOND != number >> 80:
         raise RejectedEventError("id does not carry the timestamp")
-    if event.timestamp.tzinfo is UTC:
-        return event
-    return msgspec.structs.replace(event, timestamp=timestamp)
+    return event

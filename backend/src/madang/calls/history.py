@@ -21,8 +21,9 @@ OBSERVING_ENDPOINTS = (
     "/api/logs/kafka",
     "/api/logs/kafka/{id}",
     "/api/stats/calls",
+    "/api/admin/system",
 )
-"""Reads of the log itself, which a page leaves out so that watching does not fill it."""
+"""Reads of the log and of its state, which a page leaves out so that watching does not fill it."""
 
 MOST_KINDS = 200
 """How many kinds are looked up one by one; more are found by reading rows from the newest on."""
@@ -62,10 +63,14 @@ def add(connection: Connection, counted: Sequence[Counted]) -> list[Counted]:
         with connection.begin_nested():
             _insert(connection, counted)
     except IntegrityError:  # some came again: rare, so only now is it asked which
-        known = recorded_ids(connection, [event.id for event, _ in counted])
-        counted = [item for item in counted if item[0].id not in known]
+        known = recorded_ids(connection, [item.event.id for item in counted])
+        counted = [item for item in counted if item.event.id not in known]
         _insert(connection, counted)
-    ahead = [{"id": event.id, "counted_at": at} for event, at in counted if at is not None]
+    ahead = [
+        {"id": item.event.id, "counted_at": item.counted_at}
+        for item in counted
+        if item.counted_at is not None
+    ]
     if ahead:
         connection.execute(insert(CallAhead), ahead)
     return list(counted)
@@ -97,7 +102,7 @@ def _insert(connection: Connection, counted: Sequence[Counted]) -> None:
         connection.exec_driver_sql(into + rows.replace("%", "%%"))
 
 
-def _values(event: CallEvent, counted_at: datetime | None) -> tuple[Any, ...]:
+def _values(event: CallEvent, kind_id: int, counted_at: datetime | None) -> tuple[Any, ...]:
     """In the order of `_INSERTED`."""
     return (
         event.id.bytes,
@@ -113,11 +118,11 @@ def _values(event: CallEvent, counted_at: datetime | None) -> tuple[Any, ...]:
         event.trace_id,
         event.message,
         None if counted_at is None else _written(counted_at),
-        number_of(kind_of(event)),
+        kind_id,
     )
 
 
-def _literals(event: CallEvent, counted_at: datetime | None) -> str:
+def _literals(event: CallEvent, kind_id: int, counted_at: datetime | None) -> str:
     """In the order of `_INSERTED`: numbers, digits, and text that the driver has escaped."""
     trace = "NULL" if event.trace_id is None else f"'{event.trace_id}'"
     ahead = "NULL" if counted_at is None else f"'{_written(counted_at)}'"
@@ -126,7 +131,7 @@ def _literals(event: CallEvent, counted_at: datetime | None) -> str:
         f"{_kept(event.instance)},{_kept(event.method)},{_kept(event.endpoint)},"
         f"'{escape_string(event.path)}',{event.status:d},{event.duration_us:d},"
         f"{_kept(event.user_id)},{trace},'{escape_string(event.message)}',"
-        f"{ahead},{number_of(kind_of(event)):d})"
+        f"{ahead},{kind_id:d})"
     )
 
 
@@ -138,7 +143,7 @@ def _kept(text_or_null: str | None) -> str:
 
 def _written(moment: datetime) -> str:
     """A UTC moment as both databases store it, with six digits of microseconds."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.isoformat(" ", "microseconds")[:26]
 
 
 def page(
@@ -251,12 +256,17 @@ def counted_between(
         rows = connection.execute(own.where(later)).all()
         if not rows:
             break
-        yield [(_event(row), None) for row in rows]
+        yield [_counted(row) for row in rows]
         after, strictly = rows[-1].id, True
     ahead = _CALLS.join(CallAhead, CallAhead.id == Call.id).where(
         CallAhead.counted_at >= begin, CallAhead.counted_at < end
     )
-    yield [(_event(row), row.counted_at) for row in connection.execute(ahead)]
+    yield [_counted(row) for row in connection.execute(ahead)]
+
+
+def _counted(row: Row[Any]) -> Counted:
+    event = _event(row)
+    return Counted(event, number_of(kind_of(event)), row.counted_at)
 
 
 def _event(row: Row[Any]) -> RecordedCall:

@@ -1,11 +1,13 @@
 """What all Kafka clients of Madang share: their configuration, the topic, and its identifier."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._topic import TopicDescription
 from confluent_kafka.cimpl import NewTopic
 
 from madang.errors import ConfigurationError, KafkaUnavailableError
@@ -74,15 +76,22 @@ class _ErrorLog:
         log.warning("kafka_error", code=error.name(), reason=error.str())
 
 
+def asked_for(admin: AdminClient, topic: str) -> Future[TopicDescription]:
+    """The topic's description, once a broker has answered; a KafkaException where none does."""
+    wanted = TopicCollection([topic])
+    answers: dict[str, Future[TopicDescription]]
+    answers = admin.describe_topics(wanted, request_timeout=ADMIN_SECONDS)
+    return answers[topic]
+
+
 def topic_id(admin: AdminClient, topic: str) -> str:
     """The identifier that this creation of the topic has.
 
     Raises:
         KafkaUnavailableError: no broker answers, or there is no such topic.
     """
-    future = admin.describe_topics(TopicCollection([topic]), request_timeout=ADMIN_SECONDS)[topic]
     try:
-        return str(future.result().topic_id)
+        return str(asked_for(admin, topic).result().topic_id)
     except KafkaException as error:
         raise KafkaUnavailableError(f"Topic {topic}: {error.args[0].str()}") from error
 

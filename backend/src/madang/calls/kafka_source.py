@@ -1,8 +1,10 @@
 """Kafka as a recorder's source."""
 
+import logging
 import time
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -13,22 +15,26 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from sqlalchemy import Connection
 
 from madang.calls import offsets
 from madang.calls.kafka import client_config, connected, topic_id
 from madang.calls.recorder import Batch, RawEvent
+from madang.calls.topic_watch import Creation
 from madang.db.engine import Database
 from madang.errors import KafkaUnavailableError, UnavailableError
 from madang.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-MOST_MESSAGES = 2000
+MOST_MESSAGES = 10_000
 SESSION_MILLISECONDS = 10_000
 IDENTITY_SECONDS = 5.0
 STALLED_SECONDS = 30.0
 WATERMARK_SECONDS = 10.0
 TRACEPARENT_HEADER = "traceparent"
+FORMER_TOPIC_HEADER = "madang-former-topic"
+"""What the shipper knows of the topic that was deleted before this one was made."""
 
 
 class KafkaSource:
@@ -49,12 +55,13 @@ class KafkaSource:
         self._admin = connected(AdminClient, self._config)
         self._consumer: Consumer | None = None
         self._topic_id = ""
+        self._former: set[bytes] = set()
         self._positions: dict[int, int] = {}
         self._gaps: dict[int, int] = {}
         self._identified_at = self._progressed_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
-        """Up to 2,000 messages, as one batch a partition.
+        """Up to 10,000 messages, as one batch a partition.
 
         Raises:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
@@ -66,6 +73,9 @@ class KafkaSource:
             if self._consumer is None:
                 return []
         messages = consumer.consume(MOST_MESSAGES, timeout_seconds)
+        self._hear_of_former_topics(messages)
+        if self._consumer is None:
+            return []
         faults = [error for message in messages if (error := message.error()) is not None]
         batches = self._batches(consumer, messages)
         for error in faults:
@@ -128,11 +138,19 @@ class KafkaSource:
         """A topic that was made again has a new identifier: begin anew with new clients."""
         self._identified_at = now
         if topic_id(self._admin, self._topic) != self._topic_id:
-            log.warning("topic_made_again", topic=self._topic, former_id=self._topic_id)
-            self.close()
+            self._leave_former_topic()
         elif now - self._progressed_at > STALLED_SECONDS and self._lag(consumer) > 0:
             log.warning("record_stalled", seconds=STALLED_SECONDS)
             self.close()
+
+    def _leave_former_topic(self) -> None:
+        log.warning(
+            "topic_made_again",
+            topic=self._topic,
+            former_id=self._topic_id,
+            recorded=self._positions,
+        )
+        self.close()
 
     def _lag(self, consumer: Consumer) -> int:
         """How many messages the assigned partitions hold that are not recorded."""
@@ -141,6 +159,37 @@ class KafkaSource:
             _, high = _watermarks(consumer, self._topic, partition)
             lag += max(0, high - position)
         return lag
+
+    def _hear_of_former_topics(self, messages: Sequence[Message]) -> None:
+        """Count what a deletion of the topic destroyed, as far as the shipper can know it."""
+        news = {raw for message in messages if (raw := _header(message, FORMER_TOPIC_HEADER))}
+        for raw in news - self._former:
+            try:
+                former = msgspec.json.decode(raw, type=Creation)
+            except msgspec.MsgspecError as error:
+                log.warning("former_topic_unreadable", reason=str(error))
+            else:
+                if former.topic_id == self._topic_id:
+                    self._leave_former_topic()
+                    return
+                self._count_lost(former)
+            self._former.add(raw)
+
+    def _count_lost(self, former: Creation) -> None:
+        """Raises DatabaseUnavailableError; what came is then read again from its position."""
+        for partition, end in former.ends.items():
+            with self._database.write() as connection:
+                recorded = _known_offset(connection, former.topic_id, partition)
+                if lost := max(0, end - recorded):
+                    offsets.move(connection, former.topic_id, partition, end, lost=lost)
+            log.log(
+                logging.ERROR if lost else logging.INFO,
+                "calls_lost" if lost else "former_topic_recorded",
+                topic_id=former.topic_id,
+                partition=partition,
+                recorded=recorded,
+                lost=lost,
+            )
 
     def _batches(self, consumer: Consumer, messages: Sequence[Message]) -> list[Batch]:
         by_partition: dict[int, list[Message]] = {}
@@ -211,10 +260,7 @@ class KafkaSource:
         """Where to begin: the database's offset, moved up to the log's start if that is later."""
         low, _ = _watermarks(consumer, self._topic, partition)
         with self._database.write() as connection:
-            stored = offsets.lock(connection, self._topic_id, partition)
-            if stored is None:
-                offsets.begin(connection, self._topic_id, partition)
-                stored = 0
+            stored = _known_offset(connection, self._topic_id, partition)
             if stored < low:
                 log.error("calls_lost", partition=partition, lost=low - stored)
                 offsets.move(connection, self._topic_id, partition, low, lost=low - stored)
@@ -252,6 +298,18 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
     return found
 
 
+def _known_offset(connection: Connection, topic_id: str, partition: int) -> int:
+    """The next offset to record, locked; 0 of a partition that is now known for the first time."""
+    stored = offsets.lock(connection, topic_id, partition)
+    if stored is None:
+        offsets.begin(connection, topic_id, partition)
+    return stored or 0
+
+
 def _traceparent(message: Message) -> str:
-    found = dict(message.headers() or ()).get(TRACEPARENT_HEADER)
-    return found.decode("ascii", "replace") if isinstance(found, bytes) else ""
+    return _header(message, TRACEPARENT_HEADER).decode("ascii", "replace")
+
+
+def _header(message: Message, name: str) -> bytes:
+    found = dict(message.headers() or ()).get(name)
+    return found if isinstance(found, bytes) else b""

@@ -19,8 +19,6 @@ from madang.calls.models import CallKind
 ALL_KINDS = 0
 """The number under which statistics count calls of every kind together."""
 
-FIRST_ERROR_STATUS = 500
-
 
 class Kind(NamedTuple):
     """What a call is, apart from who made it, when and how long it took."""
@@ -29,11 +27,6 @@ class Kind(NamedTuple):
     endpoint: str
     method: str
     status: int
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the server failed: 5xx. A 4xx is an answer."""
-        return self.status >= FIRST_ERROR_STATUS
 
 
 def kind_of(event: CallEvent) -> Kind:

@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
-from uuid import UUID
+from typing import NamedTuple, Protocol
 
 import structlog
 from opentelemetry.trace import Link, SpanKind, get_current_span
 from sqlalchemy.exc import SQLAlchemyError
 
 from madang.calls import history, kinds, offsets, statistics
-from madang.calls.event import CallEvent, RejectedEventError, decode
-from madang.calls.kinds import Kind, kind_of
+from madang.calls.event import CallEvent, Counted, RejectedEventError, decode
+from madang.calls.kinds import Kind, kind_of, number_of
 from madang.calls.tallies import tally
 from madang.clock import Clock, rfc3339
 from madang.db.engine import Database
@@ -37,8 +36,7 @@ CLOCK_TOLERANCE = timedelta(seconds=10)
 MOST_SPANS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """One message: what it holds, the offset after it, and its trace ("" for none)."""
 
     value: bytes
@@ -106,7 +104,7 @@ class Recorder:
         self._recorded = self._rejected = 0
         self._recorded_at: datetime | None = None
         self._fault = ""
-        self._known_kinds: set[Kind] = set()
+        self._known_kinds: dict[Kind, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Faults of the source or the database are waited out."""
@@ -195,21 +193,27 @@ class Recorder:
             stored = offsets.lock(connection, batch.topic_id, batch.partition)
             if stored != batch.begin:
                 raise _OutOfStepError(stored)
-            fresh = {kind_of(event) for event in content.events.values()} - self._known_kinds
+            counted, fresh = self._counted(content, now)
             kinds.add(connection, fresh)
-            ahead = now + CLOCK_TOLERANCE
-            new = history.add(
-                connection,
-                [
-                    (event, now if event.timestamp > ahead else None)
-                    for event in content.events.values()
-                ],
-            )
+            new = history.add(connection, counted)
             statistics.add(connection, batch.statistics_partition, tally(new))
             offsets.reject(connection, batch.topic_id, batch.partition, now, content.rejected)
             offsets.move(connection, batch.topic_id, batch.partition, batch.end)
-        self._known_kinds |= fresh
-        return [event for event, _ in new]
+        self._known_kinds.update((kind, number_of(kind)) for kind in fresh)
+        return [item.event for item in new]
+
+    def _counted(self, content: "_Content", now: datetime) -> tuple[list[Counted], set[Kind]]:
+        """The calls as they are written, and the kinds that were not met before."""
+        ahead = now + CLOCK_TOLERANCE
+        counted, fresh = [], set()
+        for event in content.events.values():
+            kind = kind_of(event)
+            number = self._known_kinds.get(kind)
+            if number is None:
+                number = number_of(kind)
+                fresh.add(kind)
+            counted.append(Counted(event, number, now if event.timestamp > ahead else None))
+        return counted, fresh
 
     def _tell(self, content: "_Content", new: Sequence[CallEvent]) -> None:
         if new:
@@ -223,7 +227,7 @@ class Recorder:
             log.error("event_rejected", before_offset=end, reason=reason)
         self._telemetry.record_rejected.add(len(content.rejected))
         if self._on_recorded is not None and new:
-            self._on_recorded([content.raw[event.id] for event in new])
+            self._on_recorded([content.raw[event.id.int] for event in new])
 
     @contextmanager
     def _spans(self, batch: Batch) -> Iterator[None]:
@@ -267,10 +271,13 @@ class _OutOfStepError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A batch, read: the events by identifier, their bytes, and what is no event."""
+    """A batch, read: the events and their bytes by identifier, and what is no event.
 
-    events: dict[UUID, CallEvent]
-    raw: dict[UUID, bytes]
+    Identifiers are numbers here: a UUID's hash is computed in Python.
+    """
+
+    events: dict[int, CallEvent]
+    raw: dict[int, bytes]
     rejected: list[tuple[int, str, bytes]]
 
 
@@ -282,8 +289,8 @@ def _read(batch: Batch) -> _Content:
         except RejectedEventError as error:
             content.rejected.append((item.end, str(error), item.value))
         else:
-            content.events.setdefault(event.id, event)
-            content.raw.setdefault(event.id, item.value)
+            content.events.setdefault(event.id.int, event)
+            content.raw.setdefault(event.id.int, item.value)
     return content
 
 

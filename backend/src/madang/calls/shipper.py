@@ -7,20 +7,23 @@ is best effort and never holds Kafka back.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
 from opentelemetry.trace import Span, SpanKind
 
-from madang.calls.kafka import client_config, connected
-from madang.calls.kafka_source import TRACEPARENT_HEADER
+from madang.calls.in_flight import Progress, Sent
+from madang.calls.kafka import asked_for, client_config, connected
+from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
-from madang.calls.spool import Reader, Record, Segment, SpoolReader
+from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
+from madang.calls.topic_watch import Creation, TopicWatch
 from madang.clock import rfc3339, utc_now
 from madang.errors import UnavailableError
 from madang.settings import Settings
@@ -46,32 +49,6 @@ _REFUSED_FOR_GOOD = frozenset(
         KafkaError.RECORD_LIST_TOO_LARGE,
     }
 )
-
-
-@dataclass(slots=True)
-class _Sent:
-    """One record on its way; `end` is the cursor once it and all before it are delivered."""
-
-    end: int
-    done: bool = False
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far one segment is read and what of it is on its way."""
-
-    segment: Segment
-    read_to: int
-    in_flight: deque[_Sent] = field(default_factory=deque)
-
-    def settle(self) -> bool:
-        """Move the cursor over all that is delivered without a gap; whether it moved."""
-        end = 0
-        while self.in_flight and self.in_flight[0].done:
-            end = self.in_flight.popleft().end
-        if end:
-            self.segment.advance(end)
-        return end > 0
 
 
 class KafkaShipper:
@@ -104,7 +81,10 @@ class KafkaShipper:
         self._live_is_behind = live_is_behind
         self._sent = 0
         self._acknowledged_at: datetime | None = None
-        self._refusals: Path = settings.require_spool_dir() / "refused"
+        directory = settings.require_spool_dir()
+        self._refusals: Path = directory / "refused"
+        admin = connected(AdminClient, client_config(settings))
+        self._watch = TopicWatch(partial(asked_for, admin, self._topic), directory)
         self._connect()
 
     def run(self, stop: threading.Event) -> None:
@@ -122,6 +102,8 @@ class KafkaShipper:
 
     def step(self) -> int:
         """Send what is new, settle what is acknowledged; how many calls were sent."""
+        if self._watch.made_again():
+            self._begin_again()
         sent = 0
         for segment in self._reader.segments():
             sent += self._send(self._progress_of(segment))
@@ -142,7 +124,7 @@ class KafkaShipper:
 
     def _connect(self) -> None:
         self._producer = connected(Producer, self._config)
-        self._progress: dict[str, _Progress] = {}
+        self._progress: dict[str, Progress] = {}
         self._must_restart = False
         self._moved_at = time.monotonic()
 
@@ -153,39 +135,49 @@ class KafkaShipper:
         threading.Event().wait(RETRY_SECONDS)
         self._connect()
 
+    def _begin_again(self) -> None:
+        """Send all that the spool still has: what the former topic held may be recorded nowhere."""
+        self.close()
+        for segment in self._reader.segments():
+            segment.advance(HEADER_BYTES)
+        self._connect()
+
     def _has_stalled(self) -> bool:
         return self._in_flight() > 0 and time.monotonic() - self._moved_at > STALLED_SECONDS
 
     def _in_flight(self) -> int:
         return sum(len(progress.in_flight) for progress in self._progress.values())
 
-    def _progress_of(self, segment: Segment) -> _Progress:
+    def _progress_of(self, segment: Segment) -> Progress:
         if segment.name not in self._progress:
-            self._progress[segment.name] = _Progress(segment, segment.cursor())
+            self._progress[segment.name] = Progress(segment, segment.cursor())
         return self._progress[segment.name]
 
-    def _send(self, progress: _Progress) -> int:
+    def _send(self, progress: Progress) -> int:
         if self._in_flight() >= MOST_IN_FLIGHT:
             return 0
         records = progress.segment.read(progress.read_to)
         for record in records:
-            sent = _Sent(record.end)
-            progress.in_flight.append(sent)
-            progress.read_to = record.end
-            self._produce(record, sent)
+            self._produce(record, progress, progress.send(record.end))
         return len(records)
 
-    def _produce(self, record: Record, sent: _Sent) -> None:
+    def _produce(self, record: Record, progress: Progress, sent: Sent) -> None:
         span = self._span(record.traceparent)
-        traceparent = traceparent_of(span) if span else record.traceparent
-        headers: list[tuple[str, str | bytes | None]] = (
-            [(TRACEPARENT_HEADER, traceparent.encode())] if traceparent else []
-        )
+        former = self._watch.former
+        headers = _headers(traceparent_of(span) if span else record.traceparent, former)
 
-        def delivered(error: KafkaError | None, _message: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message | None) -> None:
             if span is not None:
                 span.end()
-            self._delivered(error, record, sent)
+            if error is not None:
+                self._not_delivered(error, record, sent)
+            elif message is not None:
+                sent.done = True
+                self._note_place(progress, message)
+                self._watch.told(former)
+                self._sent += 1
+                self._acknowledged_at = utc_now()
+                self._telemetry.ship_sent.add(1)
 
         while True:
             try:
@@ -199,10 +191,17 @@ class KafkaShipper:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                self._delivered(error.args[0], record, sent)
+                delivered(error.args[0], None)
                 return
             else:
                 return
+
+    def _note_place(self, progress: Progress, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if partition is None or offset is None:
+            return
+        if self._watch.acknowledged(partition, offset):
+            progress.lies_at(partition, offset)
 
     def _span(self, traceparent: str) -> Span | None:
         if not is_sampled(traceparent):
@@ -210,36 +209,39 @@ class KafkaShipper:
         context = parse_traceparent(traceparent)
         return self._telemetry.tracer.start_span("api-logs send", context, SpanKind.PRODUCER)
 
-    def _delivered(self, error: KafkaError | None, record: Record, sent: _Sent) -> None:
-        if error is None:
-            sent.done = True
-            self._sent += 1
-            self._acknowledged_at = utc_now()
-            self._telemetry.ship_sent.add(1)
-        elif error.code() in _REFUSED_FOR_GOOD:
-            self._keep_refused(error, record)
-            sent.done = True
+    def _not_delivered(self, error: KafkaError, record: Record, sent: Sent) -> None:
+        if error.code() in _REFUSED_FOR_GOOD:
+            self._keep_refused(error, record, sent)
         elif error.code() != KafkaError._PURGE_QUEUE and error.code() != KafkaError._PURGE_INFLIGHT:
             log.warning("ship_waits", code=error.name(), reason=error.str())
             self._must_restart = True
 
-    def _keep_refused(self, error: KafkaError, record: Record) -> None:
-        self._refusals.mkdir(exist_ok=True)
+    def _keep_refused(self, error: KafkaError, record: Record, sent: Sent) -> None:
+        """Where even that cannot be written, it stays in the spool and is tried again."""
         path = self._refusals / f"{time.time_ns()}.json"
-        path.write_bytes(record.event)
-        log.error("event_refused", code=error.name(), reason=error.str(), kept=path.name)
+        try:
+            self._refusals.mkdir(exist_ok=True)
+            path.write_bytes(record.event)
+        except OSError as fault:
+            path.unlink(missing_ok=True)
+            log.warning("ship_waits", code=error.name(), reason=f"{path}: {fault.strerror}")
+            self._must_restart = True
+        else:
+            sent.done = True
+            log.error("event_refused", code=error.name(), reason=error.str(), kept=path.name)
 
     def _settle(self) -> None:
         moved = False
         for name, progress in list(self._progress.items()):
             moved = progress.settle() or moved
             if self._is_finished(progress):
+                self._watch.segment_deleted(progress.ends)
                 self._reader.remove(progress.segment)
                 del self._progress[name]
         if moved or not self._in_flight():
             self._moved_at = time.monotonic()
 
-    def _is_finished(self, progress: _Progress) -> bool:
+    def _is_finished(self, progress: Progress) -> bool:
         segment = progress.segment
         return (
             not progress.in_flight
@@ -252,6 +254,15 @@ class KafkaShipper:
         """How many calls Kafka has acknowledged since the start, and when it did so last."""
         at = self._acknowledged_at
         return {"sent": self._sent, "last_acknowledged_at": None if at is None else rfc3339(at)}
+
+
+def _headers(traceparent: str, former: Creation | None) -> list[tuple[str, str | bytes | None]]:
+    headers: list[tuple[str, str | bytes | None]] = []
+    if traceparent:
+        headers.append((TRACEPARENT_HEADER, traceparent.encode()))
+    if former is not None:
+        headers.append((FORMER_TOPIC_HEADER, msgspec.json.encode(former)))
+    return headers
 
 
 class RedisShipper:

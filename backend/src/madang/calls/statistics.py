@@ -6,11 +6,9 @@ partition. All keys are numbers, so they stand in statements as they are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from madang.calls import sketch
 from madang.calls.kinds import ALL_KINDS
@@ -27,23 +25,53 @@ def add(connection: Connection, partition: int, tallies: Tallies) -> None:
     for key, added in tallies.calls.items():
         if key in stored:
             added.durations.update(sketch.from_bytes(stored[key]))
-        rows.append(
-            {
-                **key._asdict(),
-                "partition": partition,
-                "calls": added.calls,
-                "errors": added.errors,
-                "duration_sum_us": added.duration_sum_us,
-                "sketch": sketch.to_bytes(added.durations),
-            }
-        )
-    sums = ("calls", "errors", "duration_sum_us")
-    _upsert(connection, CallStatistics, rows, sums=sums, sets=("sketch",))
+        figures = (added.calls, added.errors, added.duration_sum_us)
+        rows.append((*key, partition, *figures, sketch.to_bytes(added.durations)))
+    _upsert(connection, CALLS, rows)
     users = [
-        {**key._asdict(), "partition": partition, "calls": added.calls, "errors": added.errors}
-        for key, added in sorted(tallies.users.items())
+        (*key, partition, added.calls, added.errors) for key, added in sorted(tallies.users.items())
     ]
-    _upsert(connection, UserStatistics, users, sums=("calls", "errors"), sets=())
+    _upsert(connection, USERS, users)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Which columns are its key, which are added up where a row exists, and which replaced."""
+
+    name: str
+    keys: Sequence[str]
+    sums: Sequence[str]
+    sets: Sequence[str] = ()
+
+
+CALLS = _Table(
+    "call_statistics",
+    ("step_seconds", "start", "kind_id", "`partition`"),
+    ("calls", "errors", "duration_sum_us"),
+    ("sketch",),
+)
+USERS = _Table("user_statistics", ("start", "user_id", "`partition`"), ("calls", "errors"))
+
+
+def _upsert(connection: Connection, table: _Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, values in the order keys, sums, sets; where one exists, add up and replace."""
+    if not rows:
+        return
+    sqlite = connection.dialect.name == "sqlite"
+    fresh = "excluded.{0}" if sqlite else "VALUES({0})"
+    changes = [f"{name} = {table.name}.{name} + {fresh.format(name)}" for name in table.sums]
+    changes += [f"{name} = {fresh.format(name)}" for name in table.sets]
+    columns = (*table.keys, *table.sums, *table.sets)
+    marks = ", ".join(("?" if sqlite else "%s",) * len(columns))
+    conflict = f"CONFLICT ({', '.join(table.keys)}) DO UPDATE SET" if sqlite else _DUPLICATE
+    connection.exec_driver_sql(
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # our own names
+        f" ON {conflict} {', '.join(changes)}",
+        list(rows),
+    )
+
+
+_DUPLICATE = "DUPLICATE KEY UPDATE"
 
 
 def _stored_sketches(
@@ -66,32 +94,6 @@ def _stored_sketches(
 def _chunks(keys: Sequence[CallKey]) -> Iterator[Sequence[CallKey]]:
     for start in range(0, len(keys), KEYS_A_QUESTION):
         yield keys[start : start + KEYS_A_QUESTION]
-
-
-def _upsert(
-    connection: Connection,
-    table: type[CallStatistics] | type[UserStatistics],
-    rows: Sequence[dict[str, Any]],
-    *,
-    sums: Sequence[str],
-    sets: Sequence[str],
-) -> None:
-    """Insert rows; where one exists, add up `sums` and replace `sets`."""
-    if not rows:
-        return
-    columns = table.__table__.c
-    if connection.dialect.name == "sqlite":
-        sqlite = sqlite_insert(table)
-        fresh = sqlite.excluded
-        changed = {name: columns[name] + fresh[name] for name in sums}
-        changed |= {name: fresh[name] for name in sets}
-        keys = list(table.__table__.primary_key)
-        connection.execute(sqlite.on_conflict_do_update(index_elements=keys, set_=changed), rows)
-        return
-    mysql = mysql_insert(table)
-    changed = {name: columns[name] + mysql.inserted[name] for name in sums}
-    changed |= {name: mysql.inserted[name] for name in sets}
-    connection.execute(mysql.on_duplicate_key_update(changed), rows)
 
 
 By = Literal["endpoint", "user", "status", "service"]

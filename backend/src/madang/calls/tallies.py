@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 from madang.calls import sketch
 from madang.calls.event import CallEvent, Counted, milliseconds_of
-from madang.calls.kinds import ALL_KINDS, Kind, kind_of, number_of
+from madang.calls.kinds import ALL_KINDS
+
+FIRST_ERROR_STATUS = 500
+"""5xx: the server failed. A 4xx is an answer."""
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
@@ -93,22 +96,22 @@ class Tallies(NamedTuple):
 def tally(counted: Iterable[Counted]) -> Tallies:
     """Count calls by minute and hour, by kind and all together, and by user and hour."""
     tallies = Tallies(defaultdict(Tally), defaultdict(UserTally))
-    groups: defaultdict[tuple[int, Kind], list[int]] = defaultdict(list)
-    for event, counted_at in counted:
+    groups: defaultdict[tuple[int, int, bool], list[int]] = defaultdict(list)
+    for event, kind_id, counted_at in counted:
         seconds = _seconds(event, counted_at)
-        kind = kind_of(event)
-        groups[seconds - seconds % MINUTE_SECONDS, kind].append(event.duration_us)
+        failed = event.status >= FIRST_ERROR_STATUS
+        groups[seconds - seconds % MINUTE_SECONDS, kind_id, failed].append(event.duration_us)
         if event.user_id is not None:
             user = tallies.users[UserKey(seconds - seconds % HOUR_SECONDS, event.user_id)]
             user.calls += 1
-            user.errors += kind.is_error
-    for (minute, kind), durations_us in groups.items():
+            user.errors += failed
+    for (minute, kind_id, failed), durations_us in groups.items():
         durations = sketch.count(durations_us)
         hour = minute - minute % HOUR_SECONDS
-        for number in (number_of(kind), ALL_KINDS):
+        for number in (kind_id, ALL_KINDS):
             for step, start in ((MINUTE_SECONDS, minute), (HOUR_SECONDS, hour)):
                 tallies.calls[CallKey(step, start, number)].add(
-                    durations_us, durations, failed=kind.is_error
+                    durations_us, durations, failed=failed
                 )
     return tallies
 

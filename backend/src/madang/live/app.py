@@ -22,7 +22,7 @@ from madang.http.health import Dependency
 from madang.live.bus import EventBus
 from madang.live.frames import parse_topics
 from madang.live.hub import Hub
-from madang.live.sessions import SessionWatch
+from madang.live.sessions import SessionWatch, ValidSessions
 from madang.live.stream import EventStream
 
 PATH = "/api/live"
@@ -41,12 +41,13 @@ class Live:
         self,
         bus: EventBus,
         authenticate: Authenticate,
+        valid_sessions: ValidSessions,
         *,
         hub: Hub | None = None,
         sessions: SessionWatch | None = None,
     ) -> None:
         self.hub = hub or Hub()
-        self.sessions = sessions or SessionWatch(authenticate)
+        self.sessions = sessions or SessionWatch(authenticate, valid_sessions)
         self._bus = bus
 
     @property
@@ -91,14 +92,13 @@ class Live:
         if request.method == "HEAD":
             return Response(headers=_STREAM_HEADERS, media_type=EventStream.media_type)
         topics = parse_topics(request.query_params.get("topics"))
-        flask_request = FlaskRequest(environ_of(request))
-        identity = await self.sessions.identify(flask_request)
+        identity = await self.sessions.identify(FlaskRequest(environ_of(request)))
         if identity is None:
             raise UnauthenticatedError
         self.check()
         last = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
         subscription = self.hub.subscribe(topics, last)
-        self.sessions.watch(identity, flask_request, subscription)
+        self.sessions.watch(identity, subscription)
 
         def close() -> None:
             self.hub.leave(subscription)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -27,6 +27,13 @@ FRAME_SECONDS = 0.1
 PING_SECONDS = 15.0
 QUEUED_FRAMES = 128
 """About 13 s of frames: a client further behind is cut off."""
+
+CATCH_UP_EVENTS = 200
+"""How many missed events one server-sent event carries: a client that is cut off while it catches
+up goes on from the last one it has whole."""
+
+SHARED_CATCH_UPS = 8
+"""From so many places the bytes are kept for the next who comes, until the next frame."""
 
 SOURCE_GRACE_SECONDS = 10.0
 """How long streams outlive a lost source before they end and clients poll instead."""
@@ -94,11 +101,15 @@ class _Feed:
         self.sent, self.cursor, self.gap = self.ring.newest, self.ring.cursor, False
         return Change(self.cursor, events or (), gap=events is None)
 
-    def since(self, cursor: str) -> Change:
+    def since(self, cursor: str) -> list[Change]:
         """What a stream that stood at `cursor` has missed of what others have been given."""
         after = self.ring.ordinal_of(cursor)
-        events = None if after is None else self.ring.between(after, max(after, self.sent))
-        return Change(self.cursor, events or (), gap=events is None)
+        found = None
+        if after is not None:
+            found = self.ring.pieces(after, max(after, self.sent), CATCH_UP_EVENTS)
+        if found is None:
+            return [Change(self.cursor, gap=True)]
+        return [Change(reached, events) for reached, events in found]
 
 
 class Hub:
@@ -125,6 +136,7 @@ class Hub:
         self._queued_frames = queued_frames
         self._source_grace_seconds = source_grace_seconds
         self._audiences: dict[tuple[Topic, ...], set[Subscription]] = {}
+        self._catch_ups: dict[tuple[tuple[Topic, ...], str], bytes] = {}
         self._next_frame: asyncio.TimerHandle | None = None
         self._last_frame = float("-inf")
         self._source_lost: float | None = None
@@ -171,15 +183,33 @@ class Hub:
     def subscribe(self, topics: Sequence[Topic], last_event_id: str | None = None) -> Subscription:
         """Open a stream: what was missed since `last_event_id` or a gap, then all that comes."""
         cursors = {topic: self._feeds[topic].cursor for topic in topics}
-        first = greeting(topics, cursors)
-        if last_event_id:
-            seen = parse_position(last_event_id)
-            changes = {topic: self._feeds[topic].since(seen.get(topic, "")) for topic in topics}
-            standing = {topic: seen.get(topic, cursors[topic]) for topic in topics}
-            first = compose(topics, standing, changes) or first
+        first = self._catch_up(topics, last_event_id) if last_event_id else b""
+        first = first or greeting(topics, cursors)
         subscription = Subscription(topics, first, self._queued_frames)
         self._audiences.setdefault(subscription.topics, set()).add(subscription)
         return subscription
+
+    def _catch_up(self, topics: Sequence[Topic], last_event_id: str) -> bytes:
+        """What was missed; made once for all that come back from the same place at a time."""
+        key = (tuple(topics), last_event_id)
+        made = self._catch_ups.get(key)
+        if made is None:
+            if len(self._catch_ups) >= SHARED_CATCH_UPS:
+                self._catch_ups.clear()
+            made = self._catch_ups[key] = b"".join(self._missed(topics, last_event_id))
+        return made
+
+    def _missed(self, topics: Sequence[Topic], last_event_id: str) -> Iterator[bytes]:
+        seen = parse_position(last_event_id)
+        missed = {topic: self._feeds[topic].since(seen.get(topic, "")) for topic in topics}
+        standing = {topic: seen.get(topic, self._feeds[topic].cursor) for topic in topics}
+        gaps = {topic: found[0] for topic, found in missed.items() if found and found[0].gap}
+        yield compose(topics, standing, gaps)
+        standing.update({topic: gap.cursor for topic, gap in gaps.items()})
+        for topic in topics:
+            for change in missed[topic] if topic not in gaps else ():
+                yield compose(topics, standing, {topic: change})
+                standing[topic] = change.cursor
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a stream that is over."""
@@ -211,6 +241,7 @@ class Hub:
 
     def _send_frame(self) -> None:
         self._next_frame = None
+        self._catch_ups.clear()
         self._last_frame = asyncio.get_running_loop().time()
         cursors = {topic: feed.cursor for topic, feed in self._feeds.items()}
         taken = {topic: feed.take() for topic, feed in self._feeds.items()}

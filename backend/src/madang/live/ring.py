@@ -58,3 +58,12 @@ class Ring:
             return None
         held = islice(self._events, after - before_first, max(0, until - before_first))
         return [payload for _, payload in held]
+
+    def pieces(self, after: int, until: int, length: int) -> list[tuple[str, list[bytes]]] | None:
+        """The same events, up to `length` at a time, each time with the cursor of the last."""
+        before_first = self.newest - len(self._events)
+        if after < before_first:
+            return None
+        held = list(islice(self._events, after - before_first, max(0, until - before_first)))
+        parts = (held[start : start + length] for start in range(0, len(held), length))
+        return [(part[-1][0], [payload for _, payload in part]) for part in parts]

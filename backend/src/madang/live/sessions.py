@@ -1,14 +1,13 @@
 """Which sessions have streams open, and whether they are still valid."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import Enum
 
 import structlog
 from flask import Request
 
-from madang.errors import MadangError, UnavailableError
+from madang.errors import UnavailableError
 from madang.http.asgi import in_thread
 from madang.http.guard import Authenticate, Identity
 from madang.live.hub import Subscription
@@ -25,19 +24,14 @@ PATIENCE_SECONDS = 60.0
 CHECKS_AT_ONCE = 4
 
 
-class Verdict(Enum):
-    """What a check found."""
-
-    valid = "valid"
-    ended = "ended"
-    unknown = "unknown"
+ValidSessions = Callable[[Collection[bytes]], set[bytes]]
+"""Which of these sessions, by their digests, are valid; raises UnavailableError."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    """One session: the request that proves it, its streams, and when it was last valid."""
+    """One session: its streams, and when it was last valid."""
 
-    request: Request
     seen_valid: float
     subscriptions: set[Subscription] = field(default_factory=set)
 
@@ -45,19 +39,21 @@ class _Watched:
 class SessionWatch:
     """Admits streams, and ends them when their session ends.
 
-    One check a session, however many streams it has, and all checks of a round in one go outside
-    the event loop, in threads that never hold up the end of the process.
+    One question for all sessions that have streams, asked outside the event loop, in threads that
+    never hold up the end of the process.
     """
 
     def __init__(
         self,
         authenticate: Authenticate,
+        valid_sessions: ValidSessions,
         *,
         recheck_seconds: float = RECHECK_SECONDS,
         check_seconds: float = CHECK_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._authenticate = authenticate
+        self._valid_sessions = valid_sessions
         self._recheck_seconds = recheck_seconds
         self._check_seconds = check_seconds
         self._patience_seconds = patience_seconds
@@ -78,10 +74,10 @@ class SessionWatch:
             except TimeoutError:
                 raise UnavailableError("Sessions cannot be checked at present") from None
 
-    def watch(self, identity: Identity, request: Request, subscription: Subscription) -> None:
-        """End `subscription` when the session that `request` carries ends."""
+    def watch(self, identity: Identity, subscription: Subscription) -> None:
+        """End `subscription` when the session of `identity` ends."""
         now = asyncio.get_running_loop().time()
-        watched = self._watched.setdefault(identity.session_digest, _Watched(request, now))
+        watched = self._watched.setdefault(identity.session_digest, _Watched(now))
         watched.subscriptions.add(subscription)
 
     def forget(self, identity: Identity, subscription: Subscription) -> None:
@@ -101,38 +97,31 @@ class SessionWatch:
 
     async def check(self) -> None:
         """Check every watched session once, and end the streams of those that are over."""
-        requests = {digest: watched.request for digest, watched in self._watched.items()}
-        try:
-            verdicts: Mapping[bytes, Verdict] = await asyncio.wait_for(
-                in_thread(lambda: self._verdicts(requests)), self._check_seconds
-            )
-        except TimeoutError:
-            verdicts = {}
+        digests = frozenset(self._watched)
+        valid = await self._ask(digests)
         now = asyncio.get_running_loop().time()
-        for digest in requests:
-            watched = self._watched.get(digest)
-            if watched is not None:
-                self._apply(watched, verdicts.get(digest, Verdict.unknown), now)
+        for digest in digests & self._watched.keys():
+            is_valid = None if valid is None else digest in valid
+            self._apply(self._watched[digest], is_valid, now)
 
-    def _apply(self, watched: _Watched, verdict: Verdict, now: float) -> None:
-        if verdict is Verdict.valid:
+    async def _ask(self, digests: Collection[bytes]) -> set[bytes] | None:
+        """The valid ones, or None when it cannot be found out at present."""
+        try:
+            return await asyncio.wait_for(
+                in_thread(lambda: self._valid_sessions(digests)), self._check_seconds
+            )
+        except UnavailableError as error:
+            log.warning("sessions_unchecked", reason=error.detail)
+        except TimeoutError:
+            log.warning("sessions_unchecked", reason="no answer in time")
+        return None
+
+    def _apply(self, watched: _Watched, is_valid: bool | None, now: float) -> None:
+        if is_valid:
             watched.seen_valid = now
-        elif verdict is Verdict.ended:
+        elif is_valid is not None:
             for subscription in watched.subscriptions:
                 subscription.end("session_ended")
         elif now - watched.seen_valid > self._patience_seconds:
             for subscription in watched.subscriptions:
                 subscription.end("shutdown")
-
-    def _verdicts(self, requests: Mapping[bytes, Request]) -> dict[bytes, Verdict]:
-        verdicts: dict[bytes, Verdict] = {}
-        for digest, request in requests.items():
-            try:
-                identity = self._authenticate(request)
-            except UnavailableError as error:
-                log.warning("sessions_unchecked", reason=error.detail)
-                break
-            except MadangError:
-                identity = None
-            verdicts[digest] = Verdict.ended if identity is None else Verdict.valid
-        return verdicts

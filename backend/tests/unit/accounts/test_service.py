@@ -189,6 +189,24 @@ def test_authenticate_notes_the_use_once_a_minute(board: Board) -> None:
     assert _seen(board, begun.session.digest) == board.clock.now.isoformat()
 
 
+def test_valid_sessions_are_told_by_their_rows_and_noted_as_used(database: Database) -> None:
+    board = Board(database, cache=RememberingCache())
+    staying, ended, disabled = (
+        board.accounts.register(name, PASSWORD) for name in ("kim", "lee", "park")
+    )
+    digests = [each.session.digest for each in (staying, ended, disabled)]
+    board.accounts.log_out(board.identity(ended.token))
+    with database.write() as connection:
+        store.change_user(connection, disabled.user.id, disabled_at=board.clock.now)
+    board.clock.advance(minutes=1)
+
+    assert board.accounts.valid_sessions([*digests, b"x" * 32]) == {staying.session.digest}
+    assert _seen(board, staying.session.digest) == board.clock.now.isoformat()
+    board.clock.advance(days=400)
+    assert board.accounts.valid_sessions(digests) == set()
+    assert board.accounts.valid_sessions([]) == set()
+
+
 def test_authenticate_disabled_user_is_nobody(board: Board) -> None:
     begun = board.accounts.register("kim", PASSWORD)
     board.accounts.set_disabled("kim", True)

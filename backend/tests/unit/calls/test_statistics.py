@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madang.calls import sketch
-from madang.calls.kinds import ALL_KINDS, Kind, number_of
+from madang.calls.event import Counted
+from madang.calls.kinds import ALL_KINDS, Kind, kind_of, number_of
 from madang.calls.percentiles import merged, quantiles_us
 from madang.calls.tallies import CallKey, UserKey, tally
 from tests.unit.calls.builders import NOON, call
@@ -53,7 +54,7 @@ def test_percentiles_of_nothing_are_zero() -> None:
 
 def test_calls_are_counted_by_minute_and_hour_by_kind_and_together() -> None:
     calls = [call(0), call(59, status=503), call(61), call(61, user_id=None)]
-    tallies = tally([(event, None) for event in calls])
+    tallies = tally([Counted(event, number_of(kind_of(event)), None) for event in calls])
     answered = number_of(Kind("madang-api", "/api/messages", "GET", 200))
     failed = number_of(Kind("madang-api", "/api/messages", "GET", 503))
     hour = int(datetime(2030, 5, 17, 12, tzinfo=UTC).timestamp())
@@ -74,7 +75,7 @@ def test_calls_are_counted_by_minute_and_hour_by_kind_and_together() -> None:
 
 
 def test_call_dated_ahead_counts_under_its_receipt() -> None:
-    tallies = tally([(call(86_400), NOON)])
+    tallies = tally([Counted(call(86_400), 5, NOON)])
     hour = int(datetime(2030, 5, 17, 12, tzinfo=UTC).timestamp())
     assert {key.start for key in tallies.calls} == {hour}
     assert [key.start for key in tallies.users] == [hour]

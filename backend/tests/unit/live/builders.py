@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -73,15 +73,23 @@ async def next_events(subscription: Subscription) -> list[Event]:
 
 @dataclass(slots=True)
 class Sessions:
-    """An `authenticate` over a set of session names that the cookie `session` carries."""
+    """An `authenticate` over a set of session names that the cookie `session` carries.
+
+    The digest of a session is its name in bytes; `checks` has what each check asked for.
+    """
 
     valid: set[str] = field(default_factory=lambda: {"one"})
     down: bool = False
-    asked: list[str] = field(default_factory=list)
+    checks: list[list[bytes]] = field(default_factory=list)
+
+    def valid_ones(self, digests: Collection[bytes]) -> set[bytes]:
+        self.checks.append(sorted(digests))
+        if self.down:
+            raise DatabaseUnavailableError
+        return {digest for digest in digests if digest.decode() in self.valid}
 
     def __call__(self, request: Request) -> Identity | None:
         name = request.cookies.get("session", "")
-        self.asked.append(name)
         if self.down:
             raise DatabaseUnavailableError
         if name not in self.valid:

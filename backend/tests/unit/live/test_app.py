@@ -35,7 +35,8 @@ class World:
 async def world(**hub_settings: float) -> AsyncIterator[World]:
     bus, sessions = LocalBus(), Sessions()
     hub = Hub(**{"frame_seconds": 0.001, **hub_settings})  # type: ignore[arg-type]  # all numbers
-    live = Live(bus, sessions, hub=hub, sessions=SessionWatch(sessions, recheck_seconds=0.01))
+    watch = SessionWatch(sessions, sessions.valid_ones, recheck_seconds=0.01)
+    live = Live(bus, sessions, sessions.valid_ones, hub=hub, sessions=watch)
     app = live_app(live, {"redis": Dependency(lambda: None)})
     async with live.running():
         await settled(lambda: hub.available)

@@ -55,6 +55,58 @@ def test_a_stream_resumes_without_loss_or_repetition() -> None:
     run(scenario())
 
 
+def test_what_was_missed_comes_in_pieces_that_can_each_be_resumed_from() -> None:
+    async def scenario() -> None:
+        hub = loaded_hub()
+        witness = hub.subscribe(("calls",))
+        for number in range(1, 451):
+            hub.add("calls", f"{number}", b"%d" % number)
+        await next_events(witness)
+
+        events = await next_events(hub.subscribe(TOPICS, "calls=0,messages=0"))
+
+        assert [event.id for event in events] == [
+            f"calls={reached},messages=0" for reached in (200, 400, 450)
+        ]
+        assert [number for event in events for number in event.data] == list(range(1, 451))
+        again = await next_events(hub.subscribe(TOPICS, events[1].id))
+        assert [event.data for event in again] == [list(range(401, 451))]
+
+    run(scenario())
+
+
+def test_what_was_missed_is_made_once_for_all_who_come_back_together() -> None:
+    async def scenario() -> None:
+        hub = loaded_hub()
+        witness = hub.subscribe(("calls",))
+        hub.add("calls", "1", b"1")
+        await next_events(witness)
+
+        first, second = (hub.subscribe(("calls",), "calls=0") for _ in range(2))
+        assert await first.take() is await second.take()
+
+        hub.add("calls", "2", b"2")
+        await next_events(witness)
+        later = await next_events(hub.subscribe(("calls",), "calls=0"))
+        assert [event.data for event in later] == [[1, 2]]
+
+    run(scenario())
+
+
+def test_more_places_to_come_back_from_than_are_kept_are_each_served() -> None:
+    async def scenario() -> None:
+        hub = loaded_hub()
+        witness = hub.subscribe(("calls",))
+        for number in range(1, 101):
+            hub.add("calls", f"{number}", b"%d" % number)
+        await next_events(witness)
+        for number in range(100):
+            (event,) = await next_events(hub.subscribe(("calls",), f"calls={number}"))
+            assert event.data == list(range(number + 1, 101))
+
+    run(scenario())
+
+
 def test_a_stream_that_missed_nothing_resumes_silently() -> None:
     async def scenario() -> None:
         hub = loaded_hub()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Collection
 
 import pytest
 from flask import Request
@@ -23,21 +24,20 @@ async def open_stream(watch: SessionWatch, hub: Hub, session: str) -> Subscripti
     identity = await watch.identify(request)
     assert identity is not None
     subscription = hub.subscribe(TOPICS)
-    watch.watch(identity, request, subscription)
+    watch.watch(identity, subscription)
     return subscription
 
 
-def test_a_session_is_checked_once_however_many_streams_it_has() -> None:
+def test_all_sessions_are_checked_at_once_however_many_streams_they_have() -> None:
     async def scenario() -> None:
         sessions, hub = Sessions({"one", "two"}), loaded_hub()
-        watch = SessionWatch(sessions)
+        watch = SessionWatch(sessions, sessions.valid_ones)
         for name in ("one", "one", "two", "one"):
             await open_stream(watch, hub, name)
-        sessions.asked.clear()
 
         await watch.check()
 
-        assert sorted(sessions.asked) == ["one", "two"]
+        assert sessions.checks == [[b"one", b"two"]]
 
     run(scenario())
 
@@ -45,7 +45,7 @@ def test_a_session_is_checked_once_however_many_streams_it_has() -> None:
 def test_the_streams_of_an_ended_session_end_and_the_others_do_not() -> None:
     async def scenario() -> None:
         sessions, hub = Sessions({"one", "two"}), loaded_hub()
-        watch = SessionWatch(sessions, recheck_seconds=0.01)
+        watch = SessionWatch(sessions, sessions.valid_ones, recheck_seconds=0.01)
         ending = [await open_stream(watch, hub, "one") for _ in range(2)]
         staying = await open_stream(watch, hub, "two")
         running = asyncio.create_task(watch.run())
@@ -63,8 +63,8 @@ def test_the_streams_of_an_ended_session_end_and_the_others_do_not() -> None:
 def test_streams_outlive_a_database_that_is_down_only_for_a_while() -> None:
     async def scenario() -> None:
         sessions, hub = Sessions(), loaded_hub()
-        patient = SessionWatch(sessions)
-        impatient = SessionWatch(sessions, patience_seconds=0)
+        patient = SessionWatch(sessions, sessions.valid_ones)
+        impatient = SessionWatch(sessions, sessions.valid_ones, patience_seconds=0)
         staying = await open_stream(patient, hub, "one")
         ending = await open_stream(impatient, hub, "one")
         sessions.down = True
@@ -92,7 +92,11 @@ def test_a_check_that_hangs_is_left_behind() -> None:
                 answer.wait()
             return Sessions()(request)
 
-        watch = SessionWatch(authenticate, check_seconds=0.02)
+        def valid_ones(digests: Collection[bytes]) -> set[bytes]:
+            answer.wait()
+            return set()
+
+        watch = SessionWatch(authenticate, valid_ones, check_seconds=0.02)
         stream = await open_stream(watch, loaded_hub(), "one")
         hanging = True
 
@@ -109,18 +113,17 @@ def test_a_check_that_hangs_is_left_behind() -> None:
 def test_a_session_without_streams_is_not_checked() -> None:
     async def scenario() -> None:
         sessions = Sessions()
-        watch = SessionWatch(sessions)
+        watch = SessionWatch(sessions, sessions.valid_ones)
         request = request_of("one")
         identity = await watch.identify(request)
         assert identity is not None
         subscription = loaded_hub().subscribe(TOPICS)
-        watch.watch(identity, request, subscription)
+        watch.watch(identity, subscription)
         watch.forget(identity, subscription)
         watch.forget(identity, subscription)
-        sessions.asked.clear()
 
         await watch.check()
 
-        assert sessions.asked == []
+        assert sessions.checks == [[]]
 
     run(scenario())

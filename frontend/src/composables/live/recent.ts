@@ -4,6 +4,8 @@
  */
 export class RecentEvents<Event> {
   private readonly kept: { at: number; event: Event }[] = []
+  private droppedAt = -Infinity
+  private interruptedAt = -Infinity
 
   constructor(
     private readonly limit = 500,
@@ -13,7 +15,18 @@ export class RecentEvents<Event> {
   add(events: readonly Event[]): void {
     const at = this.now()
     this.kept.push(...events.map((event) => ({ at, event })))
-    this.kept.splice(0, this.kept.length - this.limit)
+    const dropped = this.kept.splice(0, Math.max(0, this.kept.length - this.limit))
+    this.droppedAt = dropped.at(-1)?.at ?? this.droppedAt
+  }
+
+  /** Some events before this moment did not arrive and will not. */
+  interrupt(): void {
+    this.interruptedAt = this.now()
+  }
+
+  /** Whether `since(start)` gives all that happened. */
+  isWholeSince(start: number): boolean {
+    return this.droppedAt < start && this.interruptedAt <= start
   }
 
   /** The events that arrived at `start` (milliseconds since the epoch) or later, oldest first. */

@@ -1,4 +1,4 @@
-import { until } from '@vueuse/core'
+import { createEventHook, until } from '@vueuse/core'
 import { computed, ref } from 'vue'
 import { probe } from '@/api/client'
 import { openStream, type Frame } from '@/api/stream'
@@ -28,7 +28,14 @@ const SETTLE_MS = 400
 
 const stream = ref<StreamState>('connecting')
 export const recentBoardEvents = new RecentEvents<BoardEvent>()
-export const recentCallEvents = new RecentEvents<CallEvent>()
+export const recentCallEvents = new RecentEvents<CallEvent>(2_000)
+
+/** Before that nothing was read that could be missing something. */
+let hasBegun = false
+
+/** For what only counts the calls that arrive, such as a page of history. */
+const callsArrived = createEventHook<[CallEvent[]]>()
+export const onCallsArrived = callsArrived.on
 
 /** `connected`, `catching_up` (reconnecting or polling) or `offline`. */
 const state = computed(() => {
@@ -63,7 +70,7 @@ export function startLive(feed: LiveFeed): () => void {
       position = note.id || position
       deliver(note.frame, feed)
     } else if (note.kind === 'state') heard(note.state)
-    else if (note.kind === 'fresh') feed.reread(TOPICS)
+    else if (note.kind === 'fresh') missed(TOPICS, feed)
   }
   const tell = (note: Note) => {
     take(note)
@@ -113,6 +120,13 @@ function deliver(frame: Frame, feed: LiveFeed) {
   } else if (frame.topic === 'calls') {
     recentCallEvents.add(frame.events)
     feed.calls(frame.events)
-  } else if (frame.topic === 'gap') feed.reread(frame.topics)
+    void callsArrived.trigger(frame.events)
+  } else if (frame.topic === 'gap') missed(frame.topics, feed)
   else if (frame.reason === 'session_ended') feed.sessionEnded()
+}
+
+function missed(topics: Topic[], feed: LiveFeed) {
+  if (hasBegun && topics.includes('calls')) recentCallEvents.interrupt()
+  hasBegun = true
+  feed.reread(topics)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { aCall } from '@/testing'
-import { accepts, filterFrom, historyQuery } from './callFilter'
+import { accepts, filterFrom, historyQuery, isFiltering, withoutTimes } from './callFilter'
 
 describe('filterFrom', () => {
   it('takes what it knows from the address and leaves the rest', () => {
@@ -9,6 +9,19 @@ describe('filterFrom', () => {
       status: '4xx',
       reads: true,
     })
+  })
+
+  it.each([
+    [{ status: 'abc', from: 'yesterday', period: '8d' }, {}],
+    [{ period: '1h', from: '2026-01-01T00:00:00Z' }, { period: '1h' }],
+    [{ to: '2026-01-01T00:00:00Z', service: 'madang-api' }, { to: '2026-01-01T00:00:00Z', service: 'madang-api' }],
+  ])('reads %j as %j', (query, expected) => {
+    expect(filterFrom(query)).toEqual({ reads: false, ...expected })
+  })
+
+  it('asks the server for a period that ends now', () => {
+    const now = Date.parse('2026-01-01T01:00:00Z')
+    expect(historyQuery({ reads: true, period: '1h' }, now)).toEqual({ from: '2026-01-01T00:00:00.000Z', log_reads: true })
   })
 
   it('asks the server to leave out reads of the log unless told', () => {
@@ -25,6 +38,8 @@ describe('accepts', () => {
     [{ method: 'POST' }, { method: 'GET' }, false],
     [{ user: 'one' }, { user_id: 'one' }, true],
     [{ user: 'one' }, { user_id: null }, false],
+    [{ service: 'madang-api' }, { service_name: 'madang-api' }, true],
+    [{ service: 'madang-api' }, { service_name: 'another' }, false],
     [{ endpoint: '/api/users' }, { endpoint: '/api/users/me' }, false],
     [{ from: '2026-01-01T00:00:01Z' }, { timestamp: '2026-01-01T00:00:00.999999Z' }, false],
     [{ from: '2026-01-01T00:00:01Z' }, { timestamp: '2026-01-01T00:00:01.000001Z' }, true],
@@ -35,5 +50,18 @@ describe('accepts', () => {
     [{ reads: true }, { endpoint: '/api/logs/redis' }, true],
   ])('%j of %j is %s', (filter, call, expected) => {
     expect(accepts({ reads: false, ...filter }, aCall(call))).toBe(expected)
+  })
+
+  it('takes a period as one that ends now', () => {
+    const now = Date.parse('2026-01-01T00:15:00Z')
+    const filter = { reads: false, period: '15m' } as const
+    expect(accepts(filter, aCall({ timestamp: '2026-01-01T00:00:00Z' }), now)).toBe(true)
+    expect(accepts(filter, aCall({ timestamp: '2025-12-31T23:59:59Z' }), now)).toBe(false)
+  })
+
+  it('has no times in the live view', () => {
+    const timeless = withoutTimes({ reads: false, from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z' })
+    expect(accepts(timeless, aCall())).toBe(true)
+    expect(isFiltering(timeless)).toBe(false)
   })
 })

@@ -1,6 +1,9 @@
 import { computed } from 'vue'
 import { useRoute, useRouter, type LocationQuery } from 'vue-router'
-import { FILTER_NAMES, filterFrom } from './callFilter'
+import { FIELDS, filterFrom, TIMES } from './callFilter'
+
+/** What to change in the address; null takes a value out of it. */
+export type Changes = Record<string, string | null>
 
 /** The filter of the calls pages, and the call that is open, both kept in the address. */
 export function useCallFilter() {
@@ -9,11 +12,21 @@ export function useCallFilter() {
   const filter = computed(() => filterFrom(route.query))
   const openId = computed(() => (typeof route.query.call === 'string' ? route.query.call : null))
 
-  const set = (changes: LocationQuery) =>
-    router.replace({ query: withoutEmpty({ ...route.query, ...changes }) })
-  const clear = () => set(Object.fromEntries(FILTER_NAMES.map((name) => [name, null])))
-  const linkTo = (id: string) => ({ query: { ...route.query, call: id } })
-  const close = () => router.replace({ query: withoutEmpty({ ...route.query, call: null }) })
+  /** A choice is a step to go back from; going on with one (`amend`) is not a further step. */
+  const set = (changes: Changes, amend = false) =>
+    router[amend ? 'replace' : 'push']({ query: withoutEmpty({ ...route.query, ...changes }) })
+  const clear = () => set(Object.fromEntries([...FIELDS, ...TIMES].map((name) => [name, null])))
+  const linkTo = computed(() => {
+    const { query } = route
+    return (id: string) => ({ query: { ...query, call: id } })
+  })
+
+  /** Goes back to where the call was opened, so that closing it leaves no step behind. */
+  function close() {
+    const closed = { query: withoutEmpty({ ...route.query, call: null }) }
+    if (window.history.state?.back === router.resolve(closed).fullPath) router.back()
+    else void router.replace(closed)
+  }
   return { filter, openId, set, clear, linkTo, close }
 }
 

@@ -96,6 +96,11 @@ class Segment:
         raw = os.pread(self._descriptor, self.size() - offset, offset)
         if not raw:
             return
-        self.path.with_suffix(f".{offset}.torn").write_bytes(raw)
+        torn = self.path.with_suffix(f".{offset}.torn")
+        try:
+            torn.write_bytes(raw)
+        except OSError as error:  # a full disk; no answer depends on these bytes
+            torn.unlink(missing_ok=True)
+            log.warning("spool_tail_not_kept", file=torn.name, reason=error.strerror)
         os.ftruncate(self._descriptor, offset)
         log.warning("spool_tail_torn", segment=self.name, offset=offset, bytes=len(raw))
