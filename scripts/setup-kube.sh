@@ -28,7 +28,7 @@ need_go() {
 
 # program NAME PACKAGE@VERSION: on the PATH, or built into the cache.
 program() {
-  if has "$1" || up_to_date "$kube/$1.stamp" "$2"; then
+  if has "$1" || { [[ -x $GOBIN/$1 ]] && up_to_date "$kube/$1.stamp" "$2"; }; then
     return
   fi
   need_go "$1"
