@@ -31,6 +31,7 @@ need wrk wrk
 need shellcheck shellcheck
 need default-jre-headless java
 need maven mvn
+need openssl openssl
 need util-linux setpriv
 has_hangul || missing+=(fontconfig fonts-noto-cjk)
 if [[ ${#missing[@]} -gt 0 ]]; then
