@@ -43,7 +43,8 @@ build() {
   say "Building $name:$tag"
   image_build --quiet --volume "$authorities:$authorities:ro" \
     --file "$root/deploy/images/$directory/Dockerfile" "$@" \
-    --build-arg VERSION="$tag" --build-arg REVISION="$(git -C "$root" rev-parse HEAD)" \
+    --label "org.opencontainers.image.version=$tag" \
+    --label "org.opencontainers.image.revision=$(git -C "$root" rev-parse HEAD)" \
     --tag "docker.io/library/$name:$tag" "$root" >"$work/said" 2>&1 || fail "$(tail -n 40 "$work/said")"
   [[ -z $output ]] || image_podman save --quiet --format docker-archive \
     --output "$work/$name.tar" "docker.io/library/$name:$tag" >/dev/null
