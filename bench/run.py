@@ -10,28 +10,21 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
-from measure import BENCH, REPOSITORY
+from measure import REPOSITORY
+from measure.foundation import Foundation, Parameters, Run
+from measure.foundation_tables import full_report, small_table
 from measure.history import History, Lag, LagWatch, Ledger, Recorded
 from measure.latency import percentile_ms
-from measure.machine import machine, versions
-from measure.results import Parameters, Result, Run, load, save
-from measure.stand import BUFFER_POOL, LOG_FILE, Mode, Running, Stand, madang, register, services
-from measure.tables import full_report, put_between_marks, small_table
+from measure.results import Bench, Circumstances
+from measure.stand import Mode, Running, Stand, madang, register, services
+from measure.tables import put_between_marks
 from measure.usage import Meter
 from measure.wrk import Target, drive
 from tests.services.workspace import temporary_directory
 
 WORKERS, THREADS = 2, 4
 """The defaults of `madang api`."""
-
-SETTINGS = {
-    "innodb_flush_log_at_trx_commit": "1",
-    "innodb_buffer_pool_size": BUFFER_POOL,
-    "innodb_log_file_size": LOG_FILE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,7 @@ class Options:
     cases: tuple[Case, ...]
 
 
-class Bench:
+class Rounds:
     """Runs all cases in one mode after the other, round by round, so that drift shows."""
 
     def __init__(self, options: Options, stand: Stand) -> None:
@@ -121,28 +114,28 @@ class Bench:
         return self._ledger.balance(history, answered, dropped, lag)
 
 
-def measure(options: Options) -> Result:
+def measure(options: Options) -> Foundation:
     """Start everything, run the cases, stop everything."""
     with temporary_directory() as directory, services(directory) as stand:
-        size, found = machine(), versions(stand)
+        found = Circumstances.now(stand, "nginx", "wrk")
         runs = []
-        for run in Bench(options, stand).runs():
+        for run in Rounds(options, stand).runs():
             runs.append(run)
             print(line(run), flush=True)
-    return Result(
-        datetime.now(UTC).date().isoformat(),
-        size,
-        found,
-        Parameters(
+    return Foundation(
+        date=found.date,
+        machine=found.machine,
+        versions=found.versions,
+        parameters=Parameters(
             options.seconds,
             options.rounds,
             options.warm_up_seconds,
             options.connections,
             WORKERS,
             THREADS,
-            SETTINGS,
+            found.settings,
         ),
-        runs,
+        runs=runs,
     )
 
 
@@ -158,11 +151,13 @@ def line(run: Run) -> str:
     return f"{told}  lag {run.recorded.lag.worst_seconds:.2f} s, {run.recorded.rows:,} rows"
 
 
-def publish(result: Result) -> None:
-    """Write the tables into the pages that have a place for them."""
-    put_between_marks(BENCH / "README.md", "results", full_report(result))
+def publish(result: Foundation) -> None:
+    """Write the few figures into the front pages."""
     put_between_marks(REPOSITORY / "README.md", "bench", small_table(result, "en"))
     put_between_marks(REPOSITORY / "README.ko.md", "bench", small_table(result, "ko"))
+
+
+BENCH = Bench("foundation", Foundation, full_report, publish)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -173,29 +168,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--warm-up", type=float, default=5, help="seconds before each measurement")
     made.add_argument("--connections", type=int, default=16)
     made.add_argument("--only", default="", help="only the cases whose name has this in it")
-    made.add_argument("--out", type=Path, help="default: results/<date>-foundation.json here")
-    made.add_argument(
-        "--publish", action="store_true", help="write the tables into the README files"
-    )
-    made.add_argument("--render", type=Path, metavar="JSON", help="measure nothing, show this")
+    BENCH.add_options(made)
     return made
 
 
 def main() -> int:
     """Measure or show, and say whether all is well."""
     given = parser().parse_args()
-    if given.render:
-        result = load(given.render)
-    else:
-        cases = tuple(case for case in CASES if given.only in case.name)
-        result = measure(
-            Options(given.seconds, given.rounds, given.warm_up, given.connections, cases)
-        )
-        save(result, given.out or BENCH / "results" / f"{result.date}-foundation.json")
-    print(f"\n{full_report(result)}")
-    if given.publish:
-        publish(result)
-    return 1 if result.faults() else 0
+    cases = tuple(case for case in CASES if given.only in case.name)
+    options = Options(given.seconds, given.rounds, given.warm_up, given.connections, cases)
+    return BENCH.run(given, lambda: measure(options))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # its own __all__ lacks it
 
 from madang.calls.spool import Reader, SpoolReader
+from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS
+from measure.topic import messages_in
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
 from tests.services.mariadb import MariaDB
@@ -18,6 +18,8 @@ from tests.services.waiting import wait_until
 
 _CATCH_UP_SECONDS = 120
 _SAMPLE_SECONDS = 0.25
+_SUM = "SELECT CAST(COALESCE(SUM(calls), 0) AS SIGNED) FROM {table} WHERE {which}"
+_OF_STEP = "step_seconds = {step} AND kind_id <> 0"  # 0 is the sum of the others
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -48,6 +50,21 @@ class Recorded(msgspec.Struct, frozen=True):
         return self.answered <= self.rows <= self.rows_allowed and self.rejected == 0
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """Calls as rows, as minutes and hours count them, and as those of known users."""
+
+    rows: int
+    minutes: int
+    hours: int
+    of_users: int
+    rejected: int
+
+    def since(self, before: "Totals") -> "Totals":
+        """What has come since."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(before), strict=True)
+        return Totals(*(now - then for now, then in pairs))
+
+
 class History:
     """The rows of `calls`, and what is still on its way to them."""
 
@@ -70,6 +87,15 @@ class History:
             "SELECT CAST(COALESCE(SUM(next_offset), 0) AS SIGNED) FROM kafka_offsets"
         )
 
+    def totals(self) -> "Totals":
+        """What history and each kind of statistics count."""
+        minutes, hours = (
+            self._number(_SUM.format(table="call_statistics", which=_OF_STEP.format(step=step)))
+            for step in (MINUTE_SECONDS, HOUR_SECONDS)
+        )
+        users = self._number(_SUM.format(table="user_statistics", which="TRUE"))
+        return Totals(self.rows(), minutes, hours, users, self.rejected())
+
     def rejected(self) -> int:
         """How many messages were no call event."""
         return self._number("SELECT COUNT(*) FROM rejected_events")
@@ -91,7 +117,10 @@ class History:
             ServiceError: that was not so within two minutes.
         """
         wait_until(
-            lambda: self._spooled_bytes() == 0 and self.recorded() == self._in_topic(),
+            lambda: (
+                self._spooled_bytes() == 0
+                and self.recorded() == messages_in(self._kafka, self._topic)
+            ),
             _CATCH_UP_SECONDS,
             "the recorder to have all there is",
         )
@@ -120,15 +149,6 @@ class History:
             return reader.backlog_bytes()
         finally:
             reader.close()
-
-    def _in_topic(self) -> int:
-        partitions = self._kafka.admin.list_topics(self._topic, timeout=10).topics[self._topic]
-        asked = {
-            TopicPartition(self._topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for number in partitions.partitions
-        }
-        answers = self._kafka.admin.list_offsets(asked)
-        return sum(answer.result(10).offset for answer in answers.values())
 
 
 class LagWatch:

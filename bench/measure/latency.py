@@ -7,13 +7,13 @@ from collections.abc import Iterable
 _WIDTH = math.log(1.01)
 
 Buckets = dict[int, int]
-"""How many latencies by bucket; bucket n ends at 1.01^n microseconds."""
+"""How many latencies by bucket; bucket n ends at 1.01^n of the unit they were given in."""
 
 
-def bucketed(latencies_us: Iterable[tuple[int, int]]) -> Buckets:
-    """Sort (microseconds, how many) into buckets."""
+def bucketed(latencies: Iterable[tuple[int, int]]) -> Buckets:
+    """Sort (latency, how many) into buckets."""
     buckets: Counter[int] = Counter()
-    for value, count in latencies_us:
+    for value, count in latencies:
         buckets[math.ceil(math.log(max(value, 1)) / _WIDTH)] += count
     return dict(sorted(buckets.items()))
 
@@ -26,12 +26,17 @@ def merged(several: Iterable[Buckets]) -> Buckets:
     return dict(sorted(total.items()))
 
 
-def percentile_ms(buckets: Buckets, percent: float) -> float:
-    """The latency that `percent` of the answers did not exceed, to one per cent."""
+def percentile(buckets: Buckets, percent: float) -> float:
+    """The latency that `percent` of them did not exceed, to one per cent, in their unit."""
     wanted = sum(buckets.values()) * percent / 100
     seen = 0
     for bucket, count in sorted(buckets.items()):
         seen += count
         if seen >= wanted:
-            return math.exp(bucket * _WIDTH) / 1000
+            return math.exp(bucket * _WIDTH)
     return math.nan
+
+
+def percentile_ms(buckets: Buckets, percent: float) -> float:
+    """As `percentile`, in milliseconds, of latencies given in microseconds."""
+    return percentile(buckets, percent) / 1000

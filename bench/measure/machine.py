@@ -13,10 +13,14 @@ from redis import Redis as RedisClient
 import madang
 from measure import REPOSITORY
 from measure.stand import Stand
+from tests.services.mariadb import MariaDB
 from tests.services.process import find_program
 from tests.services.workspace import cache_directory
 
 GIBIBYTE = 1024**3
+MEBIBYTE = 1024**2
+_FLUSH = "innodb_flush_log_at_trx_commit"
+_SIZES = ("innodb_buffer_pool_size", "innodb_log_file_size")
 _LIBRARIES = ("flask", "granian", "sqlalchemy", "pymysql", "redis", "confluent-kafka")
 
 
@@ -40,24 +44,35 @@ def machine() -> Machine:
     )
 
 
-def versions(stand: Stand) -> dict[str, str]:
-    """Of everything that answers, and of the commit under test."""
+def versions(stand: Stand | None, *programs: str) -> dict[str, str]:
+    """Of the commit under test, of what answers in `stand`, and of `programs`, by their names."""
+    return {
+        "madang": madang.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **({} if stand is None else _services(stand)),
+        **{name: _first_number(find_program(name), "-v") for name in programs},
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+def settings(mariadb: MariaDB) -> dict[str, str]:
+    """What decides how durable and how quick the database is, as the server itself says it."""
+    names = ", ".join(f"@@{name}" for name in (_FLUSH, *_SIZES))
+    with mariadb.cursor() as cursor:
+        cursor.execute(f"SELECT {names}")
+        flush, *sizes = cursor.fetchone() or ()
+    pairs = zip(_SIZES, sizes, strict=True)
+    return {_FLUSH: str(flush)} | {name: f"{size // MEBIBYTE}M" for name, size in pairs}
+
+
+def _services(stand: Stand) -> dict[str, str]:
     with stand.mariadb.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         (mariadb,) = cursor.fetchone() or ("",)
     with RedisClient.from_url(stand.redis.address) as client:
         redis = client.info("server")["redis_version"]
-    return {
-        "madang": madang.__version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "mariadb": str(mariadb),
-        "redis": str(redis),
-        "kafka": _kafka(),
-        "nginx": _first_number(find_program("nginx"), "-v"),
-        "wrk": _first_number(find_program("wrk"), "-v"),
-        **{name: version(name) for name in _LIBRARIES},
-    }
+    return {"mariadb": str(mariadb), "redis": str(redis), "kafka": _kafka()}
 
 
 def _commit() -> str:

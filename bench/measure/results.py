@@ -1,149 +1,120 @@
-"""The recorded result of the foundation bench, and what it comes down to."""
+"""Results as they stand in `results/`, and the command line that all benches share."""
 
-from collections.abc import Sequence
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
-from measure.history import Recorded
-from measure.latency import Buckets, merged, percentile_ms
-from measure.machine import Machine
-from measure.stand import Mode
-from measure.usage import Use
-
-RATIO_WANTED = 0.6
-LAG_WANTED_SECONDS = 2.0
+from measure import BENCH
+from measure.machine import Machine, machine, settings, versions
+from measure.stand import Stand
+from measure.tables import put_between_marks
 
 
-class Run(msgspec.Struct, frozen=True):
-    """One stretch of steady load."""
-
-    case: str
-    mode: Mode
-    round: int
-    requests: int
-    seconds: float
-    refused: int
-    broken: int
-    latencies: Buckets
-    uses: dict[str, Use]
-    other_cpu_seconds: float
-    recorded: Recorded | None
-
-    @property
-    def per_second(self) -> float:
-        """Answers a second."""
-        return self.requests / self.seconds
-
-
-class Parameters(msgspec.Struct, frozen=True):
-    """How it was measured."""
-
-    seconds: float
-    rounds: int
-    warm_up_seconds: float
-    connections: int
-    workers: int
-    threads: int
-    settings: dict[str, str]
-
-
-class Result(msgspec.Struct, frozen=True):
-    """Everything, as it stands in `results/`."""
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What every result says first: when, on what, with what."""
 
     date: str
     machine: Machine
     versions: dict[str, str]
-    parameters: Parameters
-    runs: list[Run]
-
-    def cases(self) -> list[str]:
-        """The names of the cases, in the order in which they ran."""
-        return list(dict.fromkeys(run.case for run in self.runs))
-
-    def summary(self, case: str, mode: Mode) -> "Summary | None":
-        """All rounds of a case together."""
-        runs = [run for run in self.runs if (run.case, run.mode) == (case, mode)]
-        return Summary.of(runs) if runs else None
-
-    def ratio(self, case: str) -> float | None:
-        """Requests a second with the call log to those without."""
-        on, off = self.summary(case, Mode.on), self.summary(case, Mode.off)
-        return on.per_second / off.per_second if on and off else None
 
     def faults(self) -> list[str]:
         """Where the result is wrong or misses its target; empty when all is well."""
-        found = []
-        for run in self.runs:
-            name = f"{run.case}, {run.mode}, round {run.round}"
-            if run.refused or run.broken:
-                found.append(f"{name}: {run.refused} answers above 399, {run.broken} broken")
-            if run.recorded and not run.recorded.is_exact:
-                found.append(
-                    f"{name}: {run.recorded.answered} calls answered, {run.recorded.rows} recorded"
-                    f" (up to {run.recorded.rows_allowed} fit), {run.recorded.rejected} rejected"
-                )
-            if run.recorded and run.recorded.catch_up_seconds >= LAG_WANTED_SECONDS:
-                found.append(
-                    f"{name}: history was complete after {run.recorded.catch_up_seconds} s"
-                )
-        for case in self.cases():
-            ratio = self.ratio(case)
-            if ratio is not None and ratio < RATIO_WANTED:
-                found.append(f"{case}: {ratio:.0%} of the rate without call log and telemetry")
-        return found
+        raise NotImplementedError
+
+    def conditions(self, how: str, found: dict[str, str]) -> str:
+        """One paragraph: the machine, `how` it was measured, and under which settings."""
+        size = self.machine
+        used = ", ".join(f"{name}={value}" for name, value in found.items())
+        named = ", ".join(f"{name} {value}" for name, value in self.versions.items())
+        return (
+            f"{self.date}: {size.cores} cores ({size.cpu}), {size.memory_gib} GiB, "
+            f"Linux {size.kernel}. {how}. {f'{used}. ' if used else ''}{named}.\n"
+        )
+
+    def verdict(self, all_well: str) -> str:
+        """`all_well`, or what was not met."""
+        faults = self.faults()
+        if not faults:
+            return f"{all_well}\n"
+        return "Not met:\n\n" + "\n".join(f"- {fault}" for fault in faults) + "\n"
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """Several runs of one case in one mode."""
+class Circumstances(msgspec.Struct, frozen=True):
+    """What a measurement begins with, taken while its services run."""
 
-    per_second: float
-    slowest_round: float
-    fastest_round: float
-    p50_ms: float
-    p99_ms: float
-    failed: int
-    cpu_ms_per_request: dict[str, float]
-    rss_mib: dict[str, float]
-    other_cores: float
-    worst_lag_seconds: float | None
-    catch_up_seconds: float | None
+    date: str
+    machine: Machine
+    versions: dict[str, str]
+    settings: dict[str, str]
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> "Summary":
-        """Rates over the whole time; latencies of all answers; memory at its highest."""
-        requests, seconds = sum(run.requests for run in runs), sum(run.seconds for run in runs)
-        latencies = merged(run.latencies for run in runs)
-        recorded = [run.recorded for run in runs if run.recorded]
-        roles = runs[0].uses
+    def now(cls, stand: Stand | None, *programs: str) -> "Circumstances":
+        """Of this machine, of `stand` where there is one, and of `programs` besides."""
         return cls(
-            per_second=requests / seconds,
-            slowest_round=min(run.per_second for run in runs),
-            fastest_round=max(run.per_second for run in runs),
-            p50_ms=percentile_ms(latencies, 50),
-            p99_ms=percentile_ms(latencies, 99),
-            failed=sum(run.refused + run.broken for run in runs),
-            cpu_ms_per_request={
-                role: sum(run.uses[role].cpu_seconds for run in runs) / requests * 1000
-                for role in roles
-            },
-            rss_mib={role: max(run.uses[role].rss_mib for run in runs) for role in roles},
-            other_cores=sum(run.other_cpu_seconds for run in runs) / seconds,
-            worst_lag_seconds=max((each.lag.worst_seconds for each in recorded), default=None),
-            catch_up_seconds=max((each.catch_up_seconds for each in recorded), default=None),
+            datetime.now(UTC).date().isoformat(),
+            machine(),
+            versions(stand, *programs),
+            {} if stand is None else settings(stand.mariadb),
         )
 
 
-def save(result: Result, path: Path) -> None:
+Found = TypeVar("Found", bound=Measurement)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench(Generic[Found]):
+    """One program: its name, which is its mark in README.md too, and its result as Markdown."""
+
+    name: str
+    result: type[Found]
+    report: Callable[[Found], str]
+    publish: Callable[[Found], None] | None = None
+    """What it publishes besides its report."""
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """What every bench takes."""
+        parser.add_argument(
+            "--out", type=Path, help=f"default: results/<date>-{self.name}.json here"
+        )
+        parser.add_argument(
+            "--publish", action="store_true", help="write the tables into the pages"
+        )
+        parser.add_argument(
+            "--render", type=Path, metavar="JSON", help="measure nothing, show this"
+        )
+
+    def run(self, given: argparse.Namespace, measure: Callable[[], Found]) -> int:
+        """Measure or read, save, show; the exit code: 1 where a target is missed."""
+        if given.render:
+            result = load(given.render, self.result)
+        else:
+            result = measure()
+            save(result, given.out or BENCH / "results" / f"{result.date}-{self.name}.json")
+        text = self.report(result)
+        sys.stdout.write(f"\n{text}")
+        if given.publish:
+            put_between_marks(BENCH / "README.md", self.name, text)
+            if self.publish is not None:
+                self.publish(result)
+        return 1 if result.faults() else 0
+
+
+def save(result: Measurement, path: Path) -> None:
     """Write a result as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
 
 
-def load(path: Path) -> Result:
+def load(path: Path, result: type[Found]) -> Found:
     """Read a result.
 
     Raises:
         msgspec.MsgspecError: it is none.
     """
-    return msgspec.json.decode(path.read_bytes(), type=Result)
+    return msgspec.json.decode(path.read_bytes(), type=result)

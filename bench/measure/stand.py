@@ -1,4 +1,4 @@
-"""The services a bench needs, and Madang on them with its call log and telemetry on or off."""
+"""The services a bench needs, and Madang on them with its call log and telemetry or without."""
 
 import json
 import sys
@@ -21,13 +21,20 @@ from tests.services.stack import Dependencies, Stack, clean_environment
 
 BUFFER_POOL = LOG_FILE = "256M"
 _STOP_SECONDS = 15
+_DATABASE = "bench"
 
 
 class Mode(StrEnum):
-    """Whether Madang records its calls and sends telemetry."""
+    """What Madang does besides answering."""
 
     on = "on"
+    """It records its calls and sends telemetry."""
+
+    log = "log"
+    """It records its calls: against `off`, the price of the call log alone."""
+
     off = "off"
+    """Neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Stand:
     mariadb: MariaDB
     redis: Redis
     kafka: Kafka
+    mariadb_directory: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +58,91 @@ class Running:
     web_port: int | None
     roles: Mapping[str, Process]
     history: History | None
+    stack: Stack
 
 
 @contextmanager
-def services(directory: Path) -> Iterator[Stand]:
-    """A durable MariaDB, Redis and a Kafka of one node, with an empty database."""
-    name = "bench"
+def services(
+    directory: Path,
+    *,
+    buffer_pool: str = BUFFER_POOL,
+    log_file: str = LOG_FILE,
+    keep: Path | None = None,
+) -> Iterator[Stand]:
+    """A durable MariaDB, Redis and a Kafka of one node.
+
+    Args:
+        directory: for all that is thrown away afterwards.
+        buffer_pool: as `innodb_buffer_pool_size` takes it.
+        log_file: as `innodb_log_file_size` takes it.
+        keep: where the database stands, with what it holds already; else it is new and goes.
+    """
+    data = (keep or directory) / "mariadb"
     with (
         mariadb(
-            directory / "mariadb", durable=True, buffer_pool=BUFFER_POOL, log_file=LOG_FILE
+            data,
+            durable=True,
+            buffer_pool=buffer_pool,
+            log_file=log_file,
         ) as database_server,
         redis(directory / "redis") as redis_server,
         kafka(directory / "kafka") as cluster,
-        database_server.database(name) as url,
     ):
+        with database_server.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{_DATABASE}` CHARACTER SET utf8mb4")
+        url = database_server.url(_DATABASE)
         dependencies = Dependencies(url, redis_server.url(), cluster.bootstrap)
-        yield Stand(directory, name, dependencies, database_server, redis_server, cluster)
+        yield Stand(
+            directory, _DATABASE, dependencies, database_server, redis_server, cluster, data
+        )
+
+
+def restart_cold(stand: Stand) -> None:
+    """Start the database again with an empty buffer pool; its files are in no other cache."""
+    with stand.mariadb.cursor() as cursor:
+        cursor.execute("SET GLOBAL innodb_buffer_pool_dump_at_shutdown = OFF")
+    stand.mariadb.stop()
+    (stand.mariadb_directory / "data" / "ib_buffer_pool").unlink(missing_ok=True)
+    stand.mariadb.start()
 
 
 @contextmanager
 def madang(stand: Stand, mode: Mode) -> Iterator[Running]:
     """Madang in this mode, from its start to its orderly end."""
     directory = stand.directory / f"madang-{mode}-{uuid4().hex[:8]}"
-    with _all(stand, directory) if mode is Mode.on else _only_api(stand, directory) as running:
-        yield running
+    if mode is Mode.off:
+        with _only_api(stand, directory) as running:
+            yield running
+    elif mode is Mode.log:
+        with _all(stand, directory, {"OTEL_SDK_DISABLED": "true"}, {}) as running:
+            yield running
+    else:
+        with (
+            otlp_receiver(directory) as (receiver, endpoint),
+            _all(
+                stand, directory, {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}, {"otlp": receiver}
+            ) as running,
+        ):
+            yield running
 
 
 @contextmanager
-def _all(stand: Stand, directory: Path) -> Iterator[Running]:
-    """Every process, sending telemetry, at the sampling they choose by themselves."""
-    with otlp_receiver(directory) as (receiver, endpoint):
-        stack = Stack(
-            directory,
-            stand.dependencies,
-            environment={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
-            web_root=_page(directory),
+def _all(
+    stand: Stand, directory: Path, environment: Mapping[str, str], others: Mapping[str, Process]
+) -> Iterator[Running]:
+    """Every process; those that export do so at the sampling they choose by themselves."""
+    directory.mkdir(parents=True, exist_ok=True)
+    stack = Stack(directory, stand.dependencies, environment=environment, web_root=_page(directory))
+    try:
+        stack.start()
+        spool = directory / "spool"
+        history = History(
+            stand.mariadb, stand.database, stand.kafka, stand.dependencies.topic, spool
         )
-        try:
-            stack.start()
-            history = History(
-                stand.mariadb,
-                stand.database,
-                stand.kafka,
-                stand.dependencies.topic,
-                directory / "spool",
-            )
-            roles = {**stack.processes, "otlp": receiver, **_servers(stand)}
-            yield Running(stack.api_port, stack.port, roles, history)
-        finally:
-            stack.stop()
+        roles = {**stack.processes, **others, **servers(stand)}
+        yield Running(stack.api_port, stack.port, roles, history, stack)
+    finally:
+        stack.stop()
 
 
 @contextmanager
@@ -109,7 +153,7 @@ def _only_api(stand: Stand, directory: Path) -> Iterator[Running]:
     stack = Stack(directory, stand.dependencies, environment=off)
     try:
         stack.api.start()
-        yield Running(stack.api_port, None, {"api": stack.api, **_servers(stand)}, None)
+        yield Running(stack.api_port, None, {"api": stack.api, **servers(stand)}, None, stack)
     finally:
         stack.api.stop(_STOP_SECONDS)
 
@@ -128,7 +172,8 @@ def register(port: int) -> str:
         return str(answer.headers["Set-Cookie"]).partition(";")[0]
 
 
-def _servers(stand: Stand) -> dict[str, Process]:
+def servers(stand: Stand) -> dict[str, Process]:
+    """The processes of the services, by name."""
     owned = {"mariadb": stand.mariadb.process, "redis": stand.redis.process}
     nodes = {"kafka": stand.kafka.nodes[0].process}
     return {name: process for name, process in owned.items() if process is not None} | nodes

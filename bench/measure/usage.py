@@ -24,8 +24,8 @@ class Meter:
 
     def __init__(self, roles: Mapping[str, Process]) -> None:
         """`roles` are running; what they start later is not counted."""
-        self._members = {name: _with_children(process) for name, process in roles.items()}
-        self._began = {name: _cpu_seconds(members) for name, members in self._members.items()}
+        self._members = {name: with_children(process) for name, process in roles.items()}
+        self._began = {name: cpu_seconds_of(members) for name, members in self._members.items()}
         self._load_began = _load_seconds()
         self._all_began = _all_seconds()
 
@@ -38,7 +38,7 @@ class Meter:
         all_seconds = _all_seconds() - self._all_began
         uses = {
             name: Use(
-                round(_cpu_seconds(members) - self._began[name], 2),
+                round(cpu_seconds_of(members) - self._began[name], 2),
                 round(sum(each.memory_info().rss for each in members) / MEBIBYTE, 1),
                 len(members),
             )
@@ -50,11 +50,13 @@ class Meter:
         return uses, round(max(0.0, all_seconds - known), 2)
 
 
-def _with_children(process: Process) -> list[psutil.Process]:
+def with_children(process: Process) -> list[psutil.Process]:
+    """It and all that it has started."""
     return [psutil.Process(process.pid), *process.children()]
 
 
-def _cpu_seconds(members: Sequence[psutil.Process]) -> float:
+def cpu_seconds_of(members: Sequence[psutil.Process]) -> float:
+    """What they have used since they began."""
     return sum(sum(each.cpu_times()[:2]) for each in members)
 
 

@@ -83,6 +83,13 @@ def _start(ends: ExitStack, data: Path, port: int) -> list[Process]:
     stack.start()
     _write_environment(data / "environment", stack)
     _say(f"Madang is at {stack.url}/  (Ctrl+C stops it)")
+    _say(
+        "Probes: "
+        + ", ".join(
+            f"{name} http://127.0.0.1:{port}/api/health/ready"
+            for name, port in (("ship", stack.ship_port), ("record", stack.record_port))
+        )
+    )
     _say(f"Logs: {data}/madang/*.log. Settings for the madang command: . {data}/environment")
     services = [database.process, cache.process, *(node.process for node in broker.nodes)]
     return [*stack.processes.values(), *(process for process in services if process)]

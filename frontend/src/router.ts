@@ -20,6 +20,12 @@ const routes: RouteRecordRaw[] = [
     ],
   },
   { path: '/account', name: 'account', component: () => import('@/features/account/AccountPage.vue') },
+  { path: '/admin', redirect: { name: 'admin-system' } },
+  {
+    path: '/admin/system',
+    name: 'admin-system',
+    component: () => import('@/features/admin/SystemPage.vue'),
+  },
   {
     path: '/sign-in',
     name: 'sign-in',

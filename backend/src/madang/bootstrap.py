@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,14 +31,15 @@ from madang.calls.recent import RecentCalls, RedisRecentCalls
 from madang.calls.routes import logs_blueprint, statistics_blueprint
 from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
-from madang.clock import utc_now
+from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
 from madang.db.engine import Database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
+from madang.http.asgi import probes_app
 from madang.http.guard import Authenticate
 from madang.http.health import Dependency, health_blueprint
-from madang.http.server import serve_asgi, serve_wsgi
+from madang.http.server import serve_asgi, serve_wsgi, serving_beside
 from madang.http.worker import at_worker_end
 from madang.live.app import Live, live_app
 from madang.live.bus import EventBus
@@ -46,7 +49,13 @@ from madang.messages.models import BoardEvent
 from madang.messages.routes import messages_blueprint
 from madang.messages.service import MessageService
 from madang.settings import Settings
-from madang.telemetry import Telemetry, configure
+from madang.system.figures import history_figures, spool_figures, spool_remark
+from madang.system.models import TopicEnds
+from madang.system.reports import MemoryReports, ProcessReports, RedisReports
+from madang.system.routes import system_blueprint
+from madang.system.service import SystemService
+from madang.system.watch import ProcessWatch
+from madang.telemetry import Figures, Telemetry, configure
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -55,7 +64,9 @@ log = structlog.get_logger(__name__)
 
 API, SHIP, RECORD, LIVE = "madang-api", "madang-ship", "madang-record", "madang-live"
 API_WORKER = "madang.bootstrap:api_worker"
+SERVICES = (API, SHIP, RECORD, LIVE)
 THREADS_VARIABLE = "MADANG_API_THREADS"
+STARTED_VARIABLE = "MADANG_API_STARTED_AT"
 REDIS_SECONDS = 2.0
 TELEMETRY_SECONDS = 3.0
 
@@ -91,6 +102,7 @@ def build_app(
     recent: RecentCalls,
     bus: EventBus,
     *,
+    system: SystemService,
     first_pages: FirstPageCache | None,
     dependencies: Mapping[str, Dependency],
 ) -> tuple[Flask, Authenticate]:
@@ -105,6 +117,7 @@ def build_app(
         messages_blueprint(MessageService(database, publish, first_pages)),
         logs_blueprint(CallLogService(database, recent)),
         statistics_blueprint(StatisticsService(database, utc_now)),
+        system_blueprint(system),
         health_blueprint(dependencies),
     )
     return create_app(blueprints, authenticate, settings.public_url), authenticate
@@ -177,19 +190,33 @@ def api_worker() -> "WSGIApplication":
     spool = open_spool(settings)
     sessions = RedisSessionCache(cache, watch)
     accounts = account_service(settings, database, settings.require_secret_key(), sessions)
+    reports = RedisReports(url)
+    dependencies = {
+        "database": Dependency(database.ping),
+        "redis": Dependency(recent.ping, needed=False),
+        "spool": Dependency(lambda: spool_check(spool), needed=False),
+    }
     app, _ = build_app(
         settings,
         database,
         accounts,
         recent,
         RedisBus(url),
+        system=system_service(settings, database, reports),
         first_pages=FirstPageCache(cache),
-        dependencies={
-            "database": Dependency(database.ping),
-            "redis": Dependency(recent.ping, needed=False),
-            "spool": Dependency(lambda: spool_check(spool), needed=False),
-        },
+        dependencies=dependencies,
     )
+    started = os.environ.get(STARTED_VARIABLE)
+    process = ProcessWatch(
+        API,
+        instance_of(settings),
+        dependencies,
+        lambda: spool_figures(spool.directory, utc_now),
+        reports,
+        started_at=datetime.fromisoformat(started) if started else None,
+    )
+    process.start()
+    at_worker_end(process.stop)
     return captured(settings, app, spool, telemetry)
 
 
@@ -208,6 +235,7 @@ def api(host: str, port: int, workers: int, threads: int) -> None:
     schema.check(database)
     database.close()
     os.environ[THREADS_VARIABLE] = str(threads)
+    os.environ[STARTED_VARIABLE] = rfc3339(utc_now())
     serve_wsgi(
         API_WORKER,
         host,
@@ -236,25 +264,35 @@ def live(host: str, port: int) -> None:
         "database": Dependency(database.ping),
         "redis": Dependency(feature.check),
     }
-    serve_asgi(
-        live_app(feature, dependencies),
-        host,
-        port,
-        on_stop=feature.stop,
-        on_ready=lambda bound: log.info("listening", host=host, port=bound),
-        lifespan=feature.running,
+    watch = watch_process(
+        LIVE,
+        settings,
+        telemetry,
+        dependencies,
+        lambda: {"streams": feature.hub.streams},
+        reports=RedisReports(settings.require_redis_url()),
     )
+    with watch.running():
+        serve_asgi(
+            live_app(feature, dependencies),
+            host,
+            port,
+            on_stop=feature.stop,
+            on_ready=lambda bound: log.info("listening", host=host, port=bound),
+            lifespan=feature.running,
+        )
     telemetry.shutdown()
 
 
-def ship() -> None:
-    """Run `madang ship` until it is told to stop.
+def ship(host: str, port: int) -> None:
+    """Run `madang ship` until it is told to stop, with its probes on `host` and `port`.
 
     Raises:
-        MadangError: a setting is missing, or the spool cannot be read.
+        MadangError: a setting is missing, the port cannot be had, or the spool cannot be read.
     """
     from madang.calls.shipper import KafkaShipper, RedisShipper
     from madang.calls.spool import Reader, SpoolReader
+    from madang.system.topic import TopicWatch
 
     settings = Settings.load()
     telemetry = configure(SHIP, instance_of(settings), log_level=settings.log_level)
@@ -270,25 +308,40 @@ def ship() -> None:
         key=instance_of(settings),
         live_is_behind=live_shipper.is_behind,
     )
-    telemetry.observe_ship_backlog(shipper.backlog_bytes)
+    topic, reports = TopicWatch(settings), RedisReports(settings.require_redis_url())
+    watch = watch_process(
+        SHIP,
+        settings,
+        telemetry,
+        {
+            "spool": Dependency(lambda: spool_remark(directory)),
+            "kafka": Dependency(topic.check, needed=False),
+            "redis": Dependency(reports.check, needed=False),
+        },
+        lambda: {**spool_figures(directory, utc_now), **shipper.figures()},
+        reports=reports,
+        topic=topic.ends,
+    )
     stop = stop_on_signals()
-    thread = threading.Thread(target=live_shipper.run, args=[stop], name="redis", daemon=True)
-    thread.start()
-    log.info("shipping", spool=str(directory), topic=settings.kafka_topic)
-    shipper.run(stop)
-    thread.join(REDIS_SECONDS)
+    with serving_beside(probes_app(watch.ready), host, port), watch.running():
+        thread = threading.Thread(target=live_shipper.run, args=[stop], name="redis", daemon=True)
+        thread.start()
+        log.info("shipping", spool=str(directory), topic=settings.kafka_topic)
+        shipper.run(stop)
+        thread.join(REDIS_SECONDS)
     shipper.close()
     telemetry.shutdown()
 
 
-def record() -> None:
-    """Run `madang record` until it is told to stop.
+def record(host: str, port: int) -> None:
+    """Run `madang record` until it is told to stop, with its probes on `host` and `port`.
 
     Raises:
-        MadangError: a setting is missing, the schema does not fit, or the topic is missing.
+        MadangError: a setting is missing, the schema does not fit, or the port cannot be had.
     """
     from madang.calls.kafka_source import KafkaSource
     from madang.calls.recorder import Recorder
+    from madang.system.topic import TopicWatch
 
     settings = Settings.load()
     telemetry = configure(RECORD, instance_of(settings), log_level=settings.log_level)
@@ -297,12 +350,64 @@ def record() -> None:
     source = KafkaSource(settings, database)
     recorder = Recorder(database, source, telemetry, utc_now)
     telemetry.observe_record_lag(recorder.lag_seconds)
+    topic = TopicWatch(settings)
+    dependencies = {
+        "kafka": Dependency(topic.check),
+        "database": Dependency(database.ping),
+        "recorder": Dependency(recorder.check, needed=False),
+    }
+    reports = None
+    if settings.redis_url is not None:
+        reports = RedisReports(settings.require_redis_url())
+        dependencies["redis"] = Dependency(reports.check, needed=False)
+    watch = watch_process(
+        RECORD,
+        settings,
+        telemetry,
+        dependencies,
+        lambda: {**recorder.figures(), **history_figures(database, topic.ends())},
+        reports=reports,
+        topic=topic.ends,
+    )
     stop = stop_on_signals()
-    log.info("recording", topic=settings.kafka_topic)
-    recorder.run(stop)
+    with serving_beside(probes_app(watch.ready), host, port), watch.running():
+        log.info("recording", topic=settings.kafka_topic)
+        recorder.run(stop)
     source.close()
     database.close()
     telemetry.shutdown()
+
+
+def watch_process(
+    service_name: str,
+    settings: Settings,
+    telemetry: Telemetry,
+    dependencies: Mapping[str, Dependency],
+    measure: Callable[[], Figures],
+    *,
+    reports: ProcessReports | None,
+    topic: Callable[[], TopicEnds | None] = lambda: None,
+) -> ProcessWatch:
+    """A watch over this process, whose figures are metrics too; not started."""
+    watch = ProcessWatch(
+        service_name, instance_of(settings), dependencies, measure, reports, topic=topic
+    )
+    telemetry.observe_figures(watch.figures)
+    return watch
+
+
+def system_service(settings: Settings, database: Database, reports: RedisReports) -> SystemService:
+    """What the API's page of the system asks, where each service is a process."""
+    return SystemService(
+        database,
+        reports,
+        settings.require_spool_dir(),
+        service_name=API,
+        instance=instance_of(settings),
+        spool_max_bytes=settings.spool_max_bytes,
+        expected=SERVICES,
+        redis_version=reports.version,
+    )
 
 
 def stop_on_signals() -> threading.Event:
@@ -345,6 +450,15 @@ def openapi_document() -> str:
         accounts,
         MemoryRecentCalls(),
         LocalBus(),
+        system=SystemService(
+            database,
+            MemoryReports(),
+            Path("never-read"),
+            service_name=API,
+            instance=API,
+            spool_max_bytes=settings.spool_max_bytes,
+            expected=SERVICES,
+        ),
         first_pages=None,
         dependencies={},
     )

@@ -96,19 +96,21 @@ def live(host: str, port: int) -> None:
 
 
 @main.command()
-def ship() -> None:
+@_listens(5002)
+def ship(host: str, port: int) -> None:
     """Send the spooled calls to Kafka and to Redis."""
     from madang.bootstrap import ship as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
-def record() -> None:
+@_listens(5003)
+def record(host: str, port: int) -> None:
     """Write the calls that came through Kafka into history and statistics."""
     from madang.bootstrap import record as run
 
-    run()
+    run(host, port)
 
 
 @main.command()
@@ -152,7 +154,7 @@ def openapi() -> None:
 @main.command()
 @click.option("--keep", required=True, metavar="AGE", help="As 30d or 12h.")
 def prune(keep: str) -> None:
-    """Remove calls, statistics and rejected events that are older; by minute, after 7 days."""
+    """Remove calls, statistics and rejected events that are older, and sessions that are over."""
     from madang.cli_calls import prune as run
 
     run(keep)

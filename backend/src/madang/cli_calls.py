@@ -1,4 +1,4 @@
-"""`madang prune` and `madang recount`: upkeep of the call log, beside the running processes."""
+"""`madang prune` and `madang recount`: upkeep of the database, beside the running processes."""
 
 import re
 import sys
@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from madang.accounts.sessions import NoSessionCache
+from madang.bootstrap import account_service
 from madang.calls import history
 from madang.calls import recount as counting
 from madang.calls.retention import Pruned
@@ -26,8 +28,8 @@ _AGE = re.compile(r"([1-9]\d{0,5})([hd])")
 
 
 @contextmanager
-def _database() -> Iterator[Database]:
-    database = Database(Settings.load().require_database_url(), pool_size=1)
+def _database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.require_database_url(), pool_size=1)
     try:
         schema.check(database)
         yield database
@@ -50,9 +52,14 @@ def prune(keep: str) -> None:
             said = time.monotonic()
             click.echo(f"Removed {pruned.calls} calls so far", err=True)
 
-    with _database() as database:
+    settings = Settings.load()
+    with _database(settings) as database:
         pruned = remove(database, age, utc_now(), say)
-    click.echo(f"Removed {pruned.calls} calls and {pruned.rejected} rejected events")
+        sessions = account_service(settings, database, b"", NoSessionCache()).prune()
+    click.echo(
+        f"Removed {pruned.calls} calls, {pruned.rejected} rejected events "
+        f"and {sessions} expired sessions"
+    )
 
 
 def recount(begin: str | None, end: str | None, *, check_only: bool) -> None:
@@ -64,7 +71,7 @@ def recount(begin: str | None, end: str | None, *, check_only: bool) -> None:
     """
     now = utc_now()
     last = now if end is None else _time_of("--to", end)
-    with _database() as database:
+    with _database(Settings.load()) as database:
         first = _first_call(database) if begin is None else _time_of("--from", begin)
         calls = differing = 0
         for hour in counting.hours(first or last, last):

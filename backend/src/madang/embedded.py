@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,13 +20,14 @@ from madang.bootstrap import (
     instance_of,
     open_spool,
     spool_check,
+    watch_process,
 )
 from madang.calls import history
 from madang.calls.event import encode
 from madang.calls.history import Filters
 from madang.calls.recent import MOST_CALLS, MemoryRecentCalls
 from madang.calls.recorder import Recorder
-from madang.calls.spool import Reader, SpoolReader
+from madang.calls.spool import Reader, SpoolReader, SpoolWriter
 from madang.calls.spool_source import SpoolSource
 from madang.clock import utc_now
 from madang.db import migrate as schema
@@ -37,7 +39,10 @@ from madang.http.spa import embedded_app
 from madang.live.app import Live
 from madang.live.bus import LocalBus
 from madang.settings import Settings
-from madang.telemetry import configure
+from madang.system.figures import history_figures, spool_figures
+from madang.system.reports import MemoryReports
+from madang.system.service import SystemService
+from madang.telemetry import Figures, configure
 
 SERVICE = "madang"
 API_THREADS = 16
@@ -80,32 +85,45 @@ def serve(host: str, port: int, data: Path) -> None:
         for event in events:
             bus.publish("calls", event)
 
+    reports = MemoryReports()
     source = SpoolSource(SpoolReader(data / "spool", Reader.durable), database)
     recorder = Recorder(database, source, telemetry, utc_now, tell)
+    dependencies = {
+        "database": Dependency(database.ping),
+        "spool": Dependency(lambda: spool_check(spool), needed=False),
+        "recorder": Dependency(recorder.check, needed=False),
+    }
     app, authenticate = build_app(
         settings,
         database,
         accounts,
         recent,
         bus,
+        system=system_service(settings, database, reports),
         first_pages=None,
-        dependencies={
-            "database": Dependency(database.ping),
-            "spool": Dependency(lambda: spool_check(spool), needed=False),
-            "recorder": Dependency(recorder.check, needed=False),
-        },
+        dependencies=dependencies,
     )
     live = Live(bus, authenticate)
+    watch = watch_process(
+        SERVICE,
+        settings,
+        telemetry,
+        dependencies,
+        partial(measure, database, spool, recorder, live),
+        reports=reports,
+    )
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         stop = threading.Event()
         thread = threading.Thread(target=recorder.run, args=[stop], name="recorder")
         async with live.running():
+            watch.start()
             thread.start()
             try:
                 yield
             finally:
+                watch.stop()
                 spool.close()
                 stop.set()
                 thread.join(RECORDER_STOP_SECONDS)
@@ -123,6 +141,29 @@ def serve(host: str, port: int, data: Path) -> None:
     database.close()
     telemetry.shutdown(RECORDER_STOP_SECONDS)
     os.close(lock)
+
+
+def measure(database: Database, spool: SpoolWriter, recorder: Recorder, live: Live) -> Figures:
+    """The figures of this process; there is no topic that history could be behind."""
+    return {
+        **spool_figures(spool.directory, utc_now),
+        **recorder.figures(),
+        **history_figures(database, None),
+        "streams": live.hub.streams,
+    }
+
+
+def system_service(settings: Settings, database: Database, reports: MemoryReports) -> SystemService:
+    """What the page of the system asks where everything is this process."""
+    return SystemService(
+        database,
+        reports,
+        settings.require_spool_dir(),
+        service_name=SERVICE,
+        instance=instance_of(settings),
+        spool_max_bytes=settings.spool_max_bytes,
+        expected=[SERVICE],
+    )
 
 
 def take_data_directory(data: Path) -> int:

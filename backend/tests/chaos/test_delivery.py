@@ -133,12 +133,7 @@ def test_database_that_restarts_is_waited_for_and_its_503s_are_recorded(world: W
 
 
 def test_recorder_that_wakes_after_another_took_over_writes_nothing_twice(world: World) -> None:
-    second = Process(
-        "a second recorder",
-        world.stack.record.argv,
-        log=world.stack.directory / "record-2.log",
-        environment=world.stack.environment,
-    )
+    second = world.stack.another("record")
     with world.ledger.clients():
         world.ledger.wait_for_answers(BURST)
         world.stack.record.pause()

@@ -21,7 +21,7 @@ from madang.telemetry import *
 
 telemetry = configure("madang-api", "pod-1", console=False)
 log = structlog.get_logger("test")
-telemetry.observe_ship_backlog(lambda: 4096)
+telemetry.observe_figures(lambda: {"unsent_bytes": 4096, "lag_messages": None, "sent": "text"})
 telemetry.observe_record_lag(lambda: 0.25)
 
 def call():

@@ -46,7 +46,7 @@ class Dependencies:
 class Stack:
     """nginx, api, live, ship and record; each a `Process` to kill, pause and start again.
 
-    `process.start()` waits until api, live and nginx take requests again; for all of them see
+    `process.start()` waits until it answers requests again; for all that the API needs see
     `wait_ready`.
     """
 
@@ -73,6 +73,8 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_port = free_port()
         self.live_port = free_port()
+        self.ship_port = free_port()
+        self.record_port = free_port()
         self.environment = clean_environment(
             {
                 "MADANG_SPOOL_DIR": str(directory / "spool"),
@@ -81,11 +83,10 @@ class Stack:
                 **(environment or {}),
             }
         )
-        api, live = str(self.api_port), str(self.live_port)
-        self.api = self._process("api", "--port", api, port=self.api_port)
-        self.live = self._process("live", "--port", live, port=self.live_port)
-        self.ship = self._process("ship")
-        self.record = self._process("record")
+        self.api = self._process("api", self.api_port)
+        self.live = self._process("live", self.live_port)
+        self.ship = self._process("ship", self.ship_port)
+        self.record = self._process("record", self.record_port)
         self._web_root = web_root
         self._web: Process | None = None
         self._ends = ExitStack()
@@ -176,20 +177,23 @@ class Stack:
             raise ServiceError(f"madang {words}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def _process(self, name: str, *arguments: str, port: int | None = None) -> Process:
+    def another(self, name: str) -> Process:
+        """One more `ship` or `record` beside the stack's own; started and stopped by the caller."""
+        return self._process(name, free_port(), log=f"{name}-2.log")
+
+    def _process(self, name: str, port: int, *, log: str = "") -> Process:
+        probe = _PROBES.get(name, "health/live")
         return Process(
             f"madang {name}",
-            [madang_command(), name, *arguments],
-            log=self.directory / f"{name}.log",
+            [madang_command(), name, "--port", str(port)],
+            log=self.directory / (log or f"{name}.log"),
             environment=self.environment,
-            ready=(lambda: http_status(port, f"/api/{_PROBES[name]}") is not None)
-            if port
-            else None,
+            ready=lambda: http_status(port, f"/api/{probe}") is not None,
             ready_seconds=_START_SECONDS,
         )
 
 
-_PROBES = {"api": "health/live", "live": "live"}
+_PROBES = {"live": "live"}
 
 
 class Embedded:

@@ -68,3 +68,27 @@ def test_wrong_database_address_is_one_line_that_names_it(name: str) -> None:
     done = madang({"MADANG_DATABASE_URL": name}, "migrate")
     assert done.exit_code == 2
     assert done.output.startswith("madang: MADANG_DATABASE_URL")
+
+
+def test_prune_and_recount_say_what_they_did(environment: dict[str, str]) -> None:
+    assert madang(environment, "migrate").exit_code == 0
+    counted = madang(
+        environment, "recount", "--from", "2030-05-17T12:00Z", "--to", "2030-05-18T00:00Z"
+    )
+    assert counted.output == "0 calls; statistics of 0 hours differed\n"
+    pruned = madang(environment, "prune", "--keep", "30d")
+    assert pruned.output == "Removed 0 calls, 0 rejected events and 0 expired sessions\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["prune", "--keep", "a month"], "--keep"), (["recount", "--from", "noon"], "--from")],
+)
+def test_upkeep_that_is_asked_wrongly_is_one_line(
+    environment: dict[str, str], arguments: list[str], named: str
+) -> None:
+    madang(environment, "migrate")
+    refused = madang(environment, *arguments)
+    assert refused.exit_code == 2
+    assert refused.output.count("\n") == 1
+    assert named in refused.output

@@ -519,7 +519,7 @@ def test_telemetry_without_an_exporter_takes_everything() -> None:
     telemetry.request_duration.record(0.1, {"http.route": "/api/messages"})
     telemetry.spool_append_duration.record(0.0001)
     telemetry.calls_unrecorded.add(1)
-    telemetry.observe_ship_backlog(lambda: 1)
+    telemetry.observe_figures(lambda: {"unsent_bytes": 1})
     telemetry.observe_record_lag(lambda: 0.5)
     assert telemetry.shutdown()
     assert telemetry.shutdown()

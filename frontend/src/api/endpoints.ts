@@ -2,6 +2,7 @@
 
 /** The route templates a call can have. */
 export const ENDPOINTS: readonly string[] = [
+  '/api/admin/system',
   '/api/logs/kafka',
   '/api/logs/kafka/{id}',
   '/api/logs/redis',

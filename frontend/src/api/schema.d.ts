@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/admin/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of the system */
+        get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health/live": {
         parameters: {
             query?: never;
@@ -302,6 +319,12 @@ export interface components {
              * @constant
              */
             schema: 1;
+            /**
+             * Counted At
+             * @description In history, of a call dated ahead: when it was received, and counted
+             * @default null
+             */
+            counted_at?: string | null;
         };
         /**
          * CallSeries
@@ -352,6 +375,11 @@ export interface components {
              * @default null
              */
             detail?: string | null;
+            /**
+             * Latency Ms
+             * @default null
+             */
+            latency_ms?: number | null;
         };
         /**
          * Confirmation
@@ -372,6 +400,32 @@ export interface components {
             password: string;
         };
         /**
+         * DependencyState
+         * @description A dependency, as the service `seen_by` finds it; nobody sees one that is `unknown`.
+         */
+        DependencyState: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "unavailable" | "unknown";
+            /**
+             * Detail
+             * @default null
+             */
+            detail?: string | null;
+            /**
+             * Latency Ms
+             * @default null
+             */
+            latency_ms?: number | null;
+            /**
+             * Seen By
+             * @default null
+             */
+            seen_by?: string | null;
+        };
+        /**
          * Health
          * @description Whether the process can do its work, and what each dependency answered.
          */
@@ -388,6 +442,64 @@ export interface components {
             checks?: {
                 [key: string]: components["schemas"]["Check"];
             };
+        };
+        /**
+         * HistorySummary
+         * @description How far history is.
+         *
+         *     `lag_messages` is null where nobody says how far the topic reaches; `rejected` is counted up to
+         *     10,000, and `rejected_exact` says whether that was the end.
+         */
+        HistorySummary: {
+            /** Lag Messages */
+            lag_messages: number | null;
+            /** Last Recorded At */
+            last_recorded_at: string | null;
+            /** Lost */
+            lost: number;
+            /** Rejected */
+            rejected: number;
+            /** Rejected Exact */
+            rejected_exact: boolean;
+            /** Newest Rejected */
+            newest_rejected: components["schemas"]["RejectedEvent"][];
+        };
+        /**
+         * ListedProcess
+         * @description A process as it is listed; a silent one has not reported for more than five seconds.
+         */
+        ListedProcess: {
+            /** Service Name */
+            service_name: string;
+            /** Instance */
+            instance: string;
+            /** Version */
+            version: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Reported At
+             * Format: date-time
+             */
+            reported_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "unavailable";
+            /** Checks */
+            checks: {
+                [key: string]: components["schemas"]["Check"];
+            };
+            /** Figures */
+            figures: {
+                [key: string]: number | string | null;
+            };
+            /** Silent */
+            silent: boolean;
         };
         /**
          * MessageAnswer
@@ -538,6 +650,25 @@ export interface components {
             source: "redis" | "memory";
         };
         /**
+         * RejectedEvent
+         * @description Bytes that came where a call event should be, and why they are none.
+         */
+        RejectedEvent: {
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Partition */
+            partition: number;
+            /** Position */
+            position: number;
+            /** Reason */
+            reason: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
          * Series
          * @description The calls of one endpoint, user, status or service, or of all (`name` is empty).
          */
@@ -628,6 +759,52 @@ export interface components {
             session: components["schemas"]["SessionSummary"];
         };
         /**
+         * SpoolSummary
+         * @description All spools together: the one of the API that answers, and those that others report.
+         */
+        SpoolSummary: {
+            /** Spools */
+            spools: number;
+            /** Total Bytes */
+            total_bytes: number;
+            /** Limit Bytes */
+            limit_bytes: number;
+            /** Unsent Bytes */
+            unsent_bytes: number;
+            /** Oldest Unsent At */
+            oldest_unsent_at: string | null;
+            /** Unrecorded */
+            unrecorded: number;
+            /** Refused */
+            refused: number;
+            /** Torn */
+            torn: number;
+            /** Unreadable */
+            unreadable: number;
+        };
+        /**
+         * SystemState
+         * @description The whole system at one moment; `missing` names services of which no process reports.
+         */
+        SystemState: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            versions: components["schemas"]["Versions"];
+            /** Dependencies */
+            dependencies: {
+                [key: string]: components["schemas"]["DependencyState"];
+            };
+            /** Processes */
+            processes: components["schemas"]["ListedProcess"][];
+            /** Missing */
+            missing: string[];
+            spool: components["schemas"]["SpoolSummary"] | null;
+            history: components["schemas"]["HistorySummary"] | null;
+        };
+        /**
          * UserAnswer
          * @description An account.
          */
@@ -647,6 +824,20 @@ export interface components {
              */
             created_at: string;
         };
+        /**
+         * Versions
+         * @description What runs; null where it did not answer, or is not there.
+         */
+        Versions: {
+            /** Madang */
+            madang: string;
+            /** Python */
+            python: string;
+            /** Database */
+            database: string | null;
+            /** Redis */
+            redis: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -656,6 +847,44 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemState"];
+                };
+            };
+            /** @description Problem details */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health_live: {
         parameters: {
             query?: never;

@@ -10,6 +10,10 @@ export type MessagePage = Schemas['MessageList']
 export type CallEvent = Schemas['CallEvent']
 export type RecentCalls = Schemas['RecentCallsPage']
 export type CallPage = Schemas['CallsPage']
+export type SystemState = Schemas['SystemState']
+export type ListedProcess = Schemas['ListedProcess']
+export type DependencyState = Schemas['DependencyState']
+export type RejectedEvent = Schemas['RejectedEvent']
 
 /** What the topic `messages` of the stream carries. */
 export type BoardEvent =

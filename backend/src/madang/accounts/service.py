@@ -35,6 +35,9 @@ from madang.http.guard import Identity, Role
 log = structlog.get_logger(__name__)
 
 SEEN_EVERY = timedelta(minutes=1)
+REVOCATIONS_KEPT = timedelta(days=1)
+"""Far longer than any process believes a copy."""
+
 LONGEST_USER_AGENT = 200
 DELETED = "(deleted)"
 """The name of authors who deleted their account; no username can look like it."""
@@ -223,6 +226,19 @@ class AccountService:
         with_hash = self._new_user(username, password, display_name)
         with self._database.write() as connection:
             return self._add(connection, with_hash, role)
+
+    def prune(self) -> int:
+        """Remove sessions that are over, and revocations that no copy is left to contradict.
+
+        Returns how many sessions there were.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        now = self._clock()
+        with self._database.write() as connection:
+            store.remove_revocations(connection, now - REVOCATIONS_KEPT)
+            return store.remove_all_expired_sessions(connection, now)
 
     def list_users(self) -> list[UserRecord]:
         """Every account, oldest first."""

@@ -143,6 +143,16 @@ def remove_expired_sessions(connection: Connection, user_id: int, now: datetime)
     connection.execute(delete(sessions).where(over))
 
 
+def remove_all_expired_sessions(connection: Connection, now: datetime) -> int:
+    """Remove every session that is over; how many there were."""
+    return connection.execute(delete(sessions).where(sessions.c.expires_at <= now)).rowcount
+
+
+def remove_revocations(connection: Connection, before: datetime) -> int:
+    """Remove the revocations from before a moment; how many there were."""
+    return connection.execute(delete(revocations).where(revocations.c.at < before)).rowcount
+
+
 def mark_seen(connection: Connection, digest: bytes, now: datetime, unless_after: datetime) -> None:
     """Note that a session was used now, unless that was noted after `unless_after`."""
     stale = and_(sessions.c.digest == digest, sessions.c.last_seen_at <= unless_after)

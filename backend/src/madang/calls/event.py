@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 LONGEST_PATH = 2048
 LONGEST_DURATION_US = 10**12
@@ -40,6 +40,13 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     message: Annotated[str, Meta(max_length=512)]
     schema: Literal[1] = 1
+
+
+class RecordedCall(CallEvent, frozen=True, kw_only=True):
+    """A call as history has it."""
+
+    counted_at: datetime | UnsetType = UNSET
+    """Where the sender's clock ran ahead: the receipt, under which statistics count it."""
 
 
 Counted = tuple[CallEvent, datetime | None]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from madang.calls import kinds
-from madang.calls.event import CallEvent, Counted, first_id_at
+from madang.calls.event import CallEvent, Counted, RecordedCall, first_id_at
 from madang.calls.kinds import kind_of, number_of
 from madang.calls.models import Call, CallAhead, CallKind
 
@@ -30,8 +30,7 @@ MOST_KINDS = 200
 ROWS_A_STATEMENT = 500
 """At their longest, 500 rows are half of the 16 MiB that MariaDB takes in one statement."""
 
-_HIDDEN = {"counted_at", "kind_id"}
-_COLUMNS = [column for column in Call.__table__.c if column.name not in _HIDDEN]
+_COLUMNS = [column for column in Call.__table__.c if column.name != "kind_id"]
 _NAMES = [column.name for column in _COLUMNS]
 _CALLS = select(*_COLUMNS)
 _SELECTED = ", ".join(f"calls.{name}" for name in _NAMES)
@@ -77,7 +76,7 @@ def recorded_ids(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return set(connection.execute(select(Call.id).where(Call.id.in_(ids))).scalars())
 
 
-_INSERTED = (*_NAMES, "kind_id", "counted_at")
+_INSERTED = (*_NAMES, "kind_id")
 
 
 def _insert(connection: Connection, counted: Sequence[Counted]) -> None:
@@ -113,8 +112,8 @@ def _values(event: CallEvent, counted_at: datetime | None) -> tuple[Any, ...]:
         event.user_id,
         event.trace_id,
         event.message,
-        number_of(kind_of(event)),
         None if counted_at is None else _written(counted_at),
+        number_of(kind_of(event)),
     )
 
 
@@ -127,7 +126,7 @@ def _literals(event: CallEvent, counted_at: datetime | None) -> str:
         f"{_kept(event.instance)},{_kept(event.method)},{_kept(event.endpoint)},"
         f"'{escape_string(event.path)}',{event.status:d},{event.duration_us:d},"
         f"{_kept(event.user_id)},{trace},'{escape_string(event.message)}',"
-        f"{number_of(kind_of(event)):d},{ahead})"
+        f"{ahead},{number_of(kind_of(event)):d})"
     )
 
 
@@ -144,7 +143,7 @@ def _written(moment: datetime) -> str:
 
 def page(
     connection: Connection, filters: Filters, *, before: UUID | None, limit: int
-) -> list[CallEvent]:
+) -> list[RecordedCall]:
     """Up to `limit` calls, newest first, that began before the call `before`.
 
     The calls of each kind that fits are read from the newest on, and merged; so a page reads no
@@ -222,7 +221,7 @@ def _scanned_ids(
     )
 
 
-def find(connection: Connection, call_id: UUID) -> CallEvent | None:
+def find(connection: Connection, call_id: UUID) -> RecordedCall | None:
     """One call, or None."""
     row = connection.execute(_CALLS.where(Call.id == call_id)).first()
     return None if row is None else _event(row)
@@ -240,8 +239,7 @@ def counted_between(
 ) -> Iterator[list[Counted]]:
     """The calls that statistics count under a moment from `begin` to before `end`, in portions."""
     own = (
-        _CALLS.add_columns(Call.counted_at)
-        .where(Call.counted_at.is_(None))
+        _CALLS.where(Call.counted_at.is_(None))
         .where(Call.id < first_id_at(end))
         .order_by(Call.id)
         .limit(rows_at_once)
@@ -253,16 +251,17 @@ def counted_between(
         rows = connection.execute(own.where(later)).all()
         if not rows:
             break
-        yield [(_event(row[:-1]), None) for row in rows]
+        yield [(_event(row), None) for row in rows]
         after, strictly = rows[-1].id, True
-    ahead = (
-        _CALLS.add_columns(Call.counted_at)
-        .join(CallAhead, CallAhead.id == Call.id)
-        .where(CallAhead.counted_at >= begin, CallAhead.counted_at < end)
+    ahead = _CALLS.join(CallAhead, CallAhead.id == Call.id).where(
+        CallAhead.counted_at >= begin, CallAhead.counted_at < end
     )
-    yield [(_event(row[:-1]), row[-1]) for row in connection.execute(ahead)]
+    yield [(_event(row), row.counted_at) for row in connection.execute(ahead)]
 
 
-def _event(row: Row[Any] | Sequence[Any]) -> CallEvent:
+def _event(row: Row[Any]) -> RecordedCall:
     """By position: a mapping would look every name of every row up."""
-    return CallEvent(**dict(zip(_NAMES, row, strict=True)))
+    values = dict(zip(_NAMES, row, strict=True))
+    if values["counted_at"] is None:
+        del values["counted_at"]
+    return RecordedCall(**values)

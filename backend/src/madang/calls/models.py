@@ -49,7 +49,7 @@ class Call(Base):
 
     __table_args__ = (
         Index("ix_calls_kind_id", "kind_id", "id"),
-        Index("ix_calls_user_id", "user_id", "id"),
+        Index("ix_calls_user_id", "user_id", "id", "kind_id"),
         MARIADB_TABLE,
     )
 

@@ -22,10 +22,10 @@ from madang.calls import history, kinds, offsets, statistics
 from madang.calls.event import CallEvent, RejectedEventError, decode
 from madang.calls.kinds import Kind, kind_of
 from madang.calls.tallies import tally
-from madang.clock import Clock
+from madang.clock import Clock, rfc3339
 from madang.db.engine import Database
 from madang.errors import UnavailableError
-from madang.telemetry import Telemetry, is_sampled, parse_traceparent
+from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +103,8 @@ class Recorder:
         self._clock = clock
         self._on_recorded = on_recorded
         self._lag_seconds = 0.0
+        self._recorded = self._rejected = 0
+        self._recorded_at: datetime | None = None
         self._fault = ""
         self._known_kinds: set[Kind] = set()
 
@@ -213,6 +215,9 @@ class Recorder:
         if new:
             newest = max(event.timestamp for event in new)
             self._lag_seconds = max(0.0, (self._clock() - newest).total_seconds())
+            self._recorded += len(new)
+            self._recorded_at = self._clock()
+        self._rejected += len(content.rejected)
         self._telemetry.record_recorded.add(len(new))
         for end, reason, _ in content.rejected:
             log.error("event_rejected", before_offset=end, reason=reason)
@@ -241,6 +246,15 @@ class Recorder:
             for span in spans:
                 span.set_attribute("messaging.batch.message_count", len(batch.events))
                 span.end()
+
+    def figures(self) -> Figures:
+        """What was written since the start, and when last."""
+        at = self._recorded_at
+        return {
+            "recorded": self._recorded,
+            "last_recorded_at": None if at is None else rfc3339(at),
+            "rejected": self._rejected,
+        }
 
 
 class _OutOfStepError(Exception):

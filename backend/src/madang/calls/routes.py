@@ -1,5 +1,6 @@
 """`/api/logs`: the call log over HTTP."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -30,6 +31,9 @@ class CallEvent(BaseModel):
     trace_id: str | None
     message: str
     schema_: Literal[1] = Field(alias="schema")
+    counted_at: AwareDatetime | None = Field(
+        None, description="In history, of a call dated ahead: when it was received, and counted"
+    )
 
 
 class RecentCallsPage(BaseModel):
@@ -181,6 +185,6 @@ def logs_blueprint(calls: CallLogService) -> Blueprint:
     return blueprint
 
 
-def _json(answer: dict[str, str | list[Event] | None] | msgspec.Struct) -> Response:
+def _json(answer: Mapping[str, str | Sequence[Event] | None] | msgspec.Struct) -> Response:
     """Answers are structs already, so they need no model on their way out."""
     return Response(msgspec.json.encode(answer), mimetype="application/json")

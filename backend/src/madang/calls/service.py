@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from madang.calls import history, statistics
-from madang.calls.event import CallEvent
+from madang.calls.event import CallEvent, RecordedCall
 from madang.calls.history import Filters
 from madang.calls.recent import RecentCalls
 from madang.calls.series import Series, series_of
@@ -59,7 +59,7 @@ class CallLogService:
 
     def page(
         self, filters: Filters, *, cursor: str | None, limit: int
-    ) -> tuple[list[CallEvent], str | None]:
+    ) -> tuple[list[RecordedCall], str | None]:
         """One page of history, newest first, and the cursor of the next.
 
         Raises:
@@ -73,7 +73,7 @@ class CallLogService:
             return calls, None
         return calls[:limit], encode_cursor(CURSOR_KIND, calls[limit - 1].id.hex)
 
-    def find(self, call_id: UUID) -> CallEvent:
+    def find(self, call_id: UUID) -> RecordedCall:
         """One call.
 
         Raises:

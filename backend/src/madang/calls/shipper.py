@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -20,9 +21,10 @@ from madang.calls.kafka import client_config, connected
 from madang.calls.kafka_source import TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import Reader, Record, Segment, SpoolReader
+from madang.clock import rfc3339, utc_now
 from madang.errors import UnavailableError
 from madang.settings import Settings
-from madang.telemetry import Telemetry, is_sampled, parse_traceparent, traceparent_of
+from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent, traceparent_of
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +102,8 @@ class KafkaShipper:
         self._telemetry = telemetry
         self._key = key.encode()
         self._live_is_behind = live_is_behind
+        self._sent = 0
+        self._acknowledged_at: datetime | None = None
         self._refusals: Path = settings.require_spool_dir() / "refused"
         self._connect()
 
@@ -209,6 +213,8 @@ class KafkaShipper:
     def _delivered(self, error: KafkaError | None, record: Record, sent: _Sent) -> None:
         if error is None:
             sent.done = True
+            self._sent += 1
+            self._acknowledged_at = utc_now()
             self._telemetry.ship_sent.add(1)
         elif error.code() in _REFUSED_FOR_GOOD:
             self._keep_refused(error, record)
@@ -241,6 +247,11 @@ class KafkaShipper:
             and segment.is_delivered(Reader.durable)
             and not self._live_is_behind(segment)
         )
+
+    def figures(self) -> Figures:
+        """How many calls Kafka has acknowledged since the start, and when it did so last."""
+        at = self._acknowledged_at
+        return {"sent": self._sent, "last_acknowledged_at": None if at is None else rfc3339(at)}
 
 
 class RedisShipper:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,14 +63,24 @@ def environ_of(request: Request) -> dict[str, Any]:
 
 def health_routes(dependencies: Mapping[str, Dependency]) -> list[BaseRoute]:
     """`/api/health/live` and `/api/health/ready`, as the API has them."""
+    return probe_routes(lambda: readiness(dependencies))
+
+
+def probe_routes(ready: Callable[[], Health]) -> list[BaseRoute]:
+    """The same two for a process that knows by itself whether it is ready."""
 
     async def live(_request: Request) -> Response:
         return _health_answer(Health(status="ok"))
 
-    async def ready(_request: Request) -> Response:
-        return _health_answer(await in_thread(lambda: readiness(dependencies)))
+    async def say_ready(_request: Request) -> Response:
+        return _health_answer(await in_thread(ready))
 
-    return [Route("/api/health/live", live), Route("/api/health/ready", ready)]
+    return [Route("/api/health/live", live), Route("/api/health/ready", say_ready)]
+
+
+def probes_app(ready: Callable[[], Health]) -> Starlette:
+    """The application of a process that answers nothing but its probes."""
+    return Starlette(routes=probe_routes(ready), exception_handlers=PROBLEM_HANDLERS)
 
 
 async def in_thread(function: Callable[[], Result]) -> Result:

@@ -1,5 +1,6 @@
 """Probes: `live` answers while the process does, `ready` asks what the process depends on."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ class Check(BaseModel):
 
     status: Literal["ok", "unavailable"]
     detail: str | None = None
+    latency_ms: float | None = None
 
 
 class Health(BaseModel):
@@ -40,16 +42,24 @@ class Dependency:
 
 def readiness(dependencies: Mapping[str, Dependency]) -> Health:
     """Ask every dependency."""
-    status: Literal["ok", "unavailable"] = "ok"
-    checks: dict[str, Check] = {}
-    for name, dependency in dependencies.items():
-        try:
-            checks[name] = Check(status="ok", detail=dependency.check())
-        except MadangError as error:
-            checks[name] = Check(status="unavailable", detail=error.detail)
-            if dependency.needed:
-                status = "unavailable"
-    return Health(status=status, checks=checks)
+    checks = {name: answered(dependency.check) for name, dependency in dependencies.items()}
+    down = {name for name, check in checks.items() if check.status == "unavailable"}
+    is_ready = not any(dependencies[name].needed for name in down)
+    return Health(status="ok" if is_ready else "unavailable", checks=checks)
+
+
+def answered(check: Callable[[], str | None]) -> Check:
+    """Ask one dependency, and time its answer."""
+    began = time.perf_counter()
+    try:
+        detail = check()
+    except MadangError as error:
+        return Check(status="unavailable", detail=error.detail)
+    return Check(status="ok", detail=detail, latency_ms=_milliseconds_since(began))
+
+
+def _milliseconds_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)
 
 
 def health_blueprint(dependencies: Mapping[str, Dependency]) -> Blueprint:

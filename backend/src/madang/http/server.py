@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator
+import threading
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -97,6 +98,37 @@ def serve_asgi(
     """
     listener = bind(host, port)
     tell = None if on_ready is None else partial(on_ready, listener.getsockname()[1])
+    config = _uvicorn_config(app)
+    server = _Server(config, tell)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(server, listener, on_stop, lifespan))
+
+
+@contextlib.contextmanager
+def serving_beside(app: ASGIApp, host: str, port: int) -> Iterator[None]:
+    """Serve `app` from a thread of its own inside the block: the probes of a process.
+
+    Raises:
+        ConfigurationError: the port cannot be had; one line that says why.
+    """
+    listener = bind(host, port)
+    config = _uvicorn_config(app)
+    server = _Server(config, None)
+
+    def serve() -> None:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(server.serve(sockets=[listener]))
+
+    thread = threading.Thread(target=serve, name="probes", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2 * GRACE_SECONDS)
+
+
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -111,9 +143,7 @@ def serve_asgi(
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    server = _Server(config, tell)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(server, listener, on_stop, lifespan))
+    return config
 
 
 def serve_wsgi(

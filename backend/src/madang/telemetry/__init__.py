@@ -10,10 +10,11 @@ from madang.telemetry.context import (
 )
 from madang.telemetry.lines import CALL_LINE
 from madang.telemetry.logs import granian_logging
-from madang.telemetry.process import Telemetry, configure
+from madang.telemetry.process import Figures, Telemetry, configure
 
 __all__ = [
     "CALL_LINE",
+    "Figures",
     "Telemetry",
     "bind_request_id",
     "configure",

@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -23,6 +24,39 @@ SAMPLED_EMBEDDED = 1.0
 # https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _APPEND_SECONDS = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1)
+
+
+Figures = Mapping[str, int | float | str | None]
+"""What a process says of itself, by name; a name ends in its unit where it has one."""
+
+FIGURE_METRICS = {
+    "spool_bytes": ("madang.spool.bytes", "By", "What the segments of the spool occupy"),
+    "unsent_bytes": (
+        "madang.ship.backlog.bytes",
+        "By",
+        "What the spool holds and Kafka has not acknowledged",
+    ),
+    "oldest_unsent_seconds": (
+        "madang.ship.oldest.age",
+        "s",
+        "The age of the oldest call that Kafka has not acknowledged; 0 where there is none",
+    ),
+    "refused": ("madang.ship.refused", "{call}", "Call events kept aside: Kafka refused them"),
+    "torn": ("madang.spool.torn", "{file}", "Records cut short by the end of their writer"),
+    "unreadable": ("madang.spool.unreadable", "{file}", "Files in the spool that are no segment"),
+    "lag_messages": (
+        "madang.record.lag.messages",
+        "{message}",
+        "Messages of the topic that are not in history yet, over all partitions",
+    ),
+    "lost": (
+        "madang.record.lost",
+        "{message}",
+        "Messages that the topic had dropped before they could be recorded, ever",
+    ),
+    "streams": ("madang.live.streams", "{stream}", "Open event streams"),
+}
+"""The figures that are metrics too: name, unit and description of each."""
 
 
 class Telemetry:
@@ -76,14 +110,14 @@ class Telemetry:
             "madang.record.rejected", "{call}", "Call events kept aside as malformed"
         )
 
-    def observe_ship_backlog(self, read_bytes: Callable[[], int]) -> None:
-        """Let `read_bytes` say, whenever metrics are collected, what the spool still holds."""
-        self.meter.create_observable_gauge(
-            "madang.ship.backlog.bytes",
-            [_observed(read_bytes)],
-            "By",
-            "What the spool holds and Kafka has not acknowledged",
-        )
+    def observe_figures(self, figures: Callable[[], Figures]) -> None:
+        """Let `figures` say, whenever metrics are collected, what was measured last.
+
+        Each name of `FIGURE_METRICS` is a gauge; one without a number is not observed.
+        """
+        for figure, (name, unit, description) in FIGURE_METRICS.items():
+            read = partial(_number_of, figures, figure)
+            self.meter.create_observable_gauge(name, [read], unit, description)
 
     def observe_record_lag(self, read_seconds: Callable[[], float]) -> None:
         """Let `read_seconds` say, whenever metrics are collected, how far history is behind."""
@@ -163,6 +197,13 @@ def configure(
         raise ConfigurationError(f"OTEL_*: {' '.join(str(error).split())}") from None
     fields.export = started.export_line
     return Telemetry(started.tracer, started.meter, finish=started.finish, give_up=started.give_up)
+
+
+def _number_of(
+    figures: Callable[[], Figures], figure: str, _options: CallbackOptions
+) -> Iterable[Observation]:
+    value = figures().get(figure)
+    return [Observation(value)] if isinstance(value, int | float) else []
 
 
 def _observed(

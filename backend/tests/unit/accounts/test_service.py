@@ -136,6 +136,18 @@ def test_log_in_removes_the_users_expired_sessions(board: Board) -> None:
         assert connection.execute(text("SELECT COUNT(*) FROM sessions")).scalar() == 1
 
 
+def test_prune_removes_sessions_that_are_over_and_old_revocations(board: Board) -> None:
+    board.sign_up("kim")
+    board.accounts.set_password("kim", PASSWORD)
+    board.clock.advance(days=31)
+    board.sign_up("lee")
+    assert board.accounts.prune() == 0  # the first was ended, the second has just begun
+    board.clock.advance(days=31)
+    assert board.accounts.prune() == 1
+    with board.database.read() as connection:
+        assert connection.execute(text("SELECT COUNT(*) FROM revocations")).scalar() == 0
+
+
 @pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "한글", "\ud800"])
 def test_authenticate_no_token_of_ours_is_nobody(board: Board, token: str) -> None:
     assert board.accounts.authenticate(token) is None

@@ -1,5 +1,8 @@
 """Every route has its guard: what needs no session is named here, and nothing else is open."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
@@ -9,10 +12,13 @@ from madang.calls.recent import MemoryRecentCalls
 from madang.calls.routes import logs_blueprint
 from madang.calls.service import CallLogService
 from madang.http.app import create_app
-from madang.http.guard import is_public
+from madang.http.guard import Identity, Role, is_public
 from madang.http.health import health_blueprint
 from madang.http.operation import OPERATION
 from madang.messages.routes import messages_blueprint
+from madang.system.reports import MemoryReports
+from madang.system.routes import system_blueprint
+from madang.system.service import SystemService
 from tests.board import Board
 
 OPEN_TO_ALL = {
@@ -29,13 +35,27 @@ UNDESCRIBED = {"/api/openapi.json", "/api/docs"}
 @pytest.fixture
 def app(board: Board) -> Flask:
     """All features' routes, and nobody signed in."""
+    return _app_for(board, None)
+
+
+def _app_for(board: Board, caller: Identity | None) -> Flask:
+    system = SystemService(
+        board.database,
+        MemoryReports(),
+        Path("never-read"),
+        service_name="madang-api",
+        instance="one",
+        spool_max_bytes=1,
+        expected=(),
+    )
     blueprints = (
         accounts_blueprint(board.accounts, secure=False),
         messages_blueprint(board.messages),
         logs_blueprint(CallLogService(board.database, MemoryRecentCalls())),
+        system_blueprint(system),
         health_blueprint({}),
     )
-    return create_app(blueprints, lambda _request: None)
+    return create_app(blueprints, lambda _request: caller)
 
 
 def _routes(app: Flask) -> list[tuple[str, Rule]]:
@@ -78,6 +98,23 @@ def test_guard_refuses_every_other_route_without_a_session(app: Flask) -> None:
         assert (method, rule.rule, answer.status_code) == (method, rule.rule, 401)
         assert answer.json is not None
         assert answer.json["code"] == "unauthenticated"
+
+
+@pytest.mark.parametrize("role", [Role.member, Role.moderator])
+def test_guard_keeps_everything_below_admin_for_administrators(board: Board, role: Role) -> None:
+    app = _app_for(board, replace(board.sign_up("not-an-admin"), role=role))
+    administrative = [pair for pair in _routes(app) if pair[1].rule.startswith("/api/admin")]
+    assert administrative
+    for method, rule in administrative:
+        answer = app.test_client().open(_path(rule), method=method)
+        assert (method, rule.rule, answer.status_code) == (method, rule.rule, 403)
+        assert answer.json is not None
+        assert answer.json["code"] == "forbidden"
+
+
+def test_administrator_passes(board: Board) -> None:
+    app = _app_for(board, replace(board.sign_up("an-admin"), role=Role.admin))
+    assert app.test_client().get("/api/admin/system").status_code == 200
 
 
 def test_guard_refuses_every_unsafe_route_from_another_site(app: Flask) -> None:

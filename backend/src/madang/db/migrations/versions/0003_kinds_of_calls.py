@@ -33,6 +33,8 @@ def upgrade() -> None:
         )
     _number_calls()
     op.create_index("ix_calls_kind_id", "calls", ["kind_id", "id"], if_not_exists=True)
+    op.drop_index("ix_calls_user_id", "calls", if_exists=True)
+    op.create_index("ix_calls_user_id", "calls", ["user_id", "id", "kind_id"])
     op.drop_index("ix_calls_endpoint_status", "calls", if_exists=True)
     op.drop_index("ix_calls_status", "calls", if_exists=True)
     _make_statistics()

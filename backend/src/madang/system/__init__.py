@@ -1,0 +1,1 @@
+"""What administrators look at when something is slow: processes, dependencies, how far each is."""

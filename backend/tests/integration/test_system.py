@@ -1,0 +1,317 @@
+"""The figures are within ten seconds of the truth, whatever is broken."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+
+from tests.services.kafka import Kafka, kafka
+from tests.services.mariadb import MariaDB
+from tests.services.otlp import OtlpReceiver, otlp_receiver
+from tests.services.redis import Redis, redis
+from tests.services.stack import Dependencies, Embedded, Stack, madang_command
+from tests.services.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+TRUTH_SECONDS = 10
+RECOVERY_SECONDS = 60
+PASSWORD = "correct horse battery"
+ADMIN = {"username": "only-an-example-admin", "password": PASSWORD}
+
+
+@dataclass(frozen=True)
+class World:
+    """A system whose brokers and Redis a test may stop, and its administrator."""
+
+    stack: Stack
+    kafka: Kafka
+    redis: Redis
+    otlp: OtlpReceiver
+    admin: httpx.Client
+
+    def system(self) -> dict[str, Any]:
+        """What the API says."""
+        answer = self.admin.get("/api/admin/system")
+        assert answer.status_code == 200, self.stack.api.log_tail()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ready(self, name: str) -> tuple[int, dict[str, Any]]:
+        """What the probe of `ship` or `record` says."""
+        port = {"ship": self.stack.ship_port, "record": self.stack.record_port}[name]
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/health/ready")
+        return answer.status_code, answer.json()
+
+    def figures(self, name: str) -> dict[str, Any]:
+        """The figures in that answer."""
+        found: dict[str, Any] = self.ready(name)[1]["figures"]
+        return found
+
+    def process(self, name: str) -> dict[str, Any]:
+        """A process as the API lists it; nothing where it does not."""
+        listed = [
+            item for item in self.system()["processes"] if item["service_name"] == f"madang-{name}"
+        ]
+        return listed[0] if listed else {}
+
+    def make_calls(self, number: int = 20) -> None:
+        """Answered calls, which go the whole way."""
+        for _ in range(number):
+            assert self.admin.get("/api/session").status_code == 200
+
+    def metric(self, service: str, name: str) -> float | None:
+        """The newest value of a gauge that a process has exported."""
+        points = [
+            point.as_double or point.as_int
+            for sent in list(self.otlp.metrics)
+            if (sent.service, sent.metric.name) == (service, name)
+            for point in sent.metric.gauge.data_points
+        ]
+        return points[-1] if points else None
+
+    def is_calm(self) -> bool:
+        """Whether everything reports, answers, and has caught up."""
+        state = self.system()
+        return (
+            not state["missing"]
+            and all(found["status"] == "ok" for found in state["dependencies"].values())
+            and state["history"]["lag_messages"] is not None
+            and state["history"]["lag_messages"] < 5
+            and state["spool"]["unsent_bytes"] < 5_000
+        )
+
+
+@pytest.fixture(scope="module")
+def whole(services_directory: Path, mariadb_server: MariaDB) -> Iterator[World]:
+    directory = services_directory / f"system-{uuid4().hex[:8]}"
+    with ExitStack() as ends:
+        url = ends.enter_context(mariadb_server.database(f"test_{uuid4().hex[:12]}"))
+        cache = ends.enter_context(redis(directory / "redis"))
+        brokers = ends.enter_context(kafka(directory / "kafka"))
+        otlp = ends.enter_context(otlp_receiver())
+        stack = Stack(
+            directory / "stack",
+            Dependencies(url, cache.url(), brokers.bootstrap),
+            environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "always_off"},
+        )
+        ends.enter_context(stack.running())
+        stack.run("user", "add", ADMIN["username"], "--role", "admin", "--password", PASSWORD)
+        admin = ends.enter_context(httpx.Client(base_url=stack.url, timeout=10))
+        assert admin.post("/api/session", json=ADMIN).status_code == 200
+        yield World(stack, brokers, cache, otlp, admin)
+
+
+@pytest.fixture
+def world(whole: World) -> World:
+    """The system once everything is well, also after the test before broke something."""
+    becomes(whole.is_calm, "a calm system", RECOVERY_SECONDS)
+    return whole
+
+
+def becomes(condition: Callable[[], Any], what: str, seconds: float = TRUTH_SECONDS) -> None:
+    wait_until(condition, seconds, what)
+
+
+def test_every_process_reports_and_both_probes_carry_figures(world: World) -> None:
+    world.make_calls()
+    state = world.system()
+    assert {item["service_name"] for item in state["processes"]} == {
+        "madang-api",
+        "madang-live",
+        "madang-record",
+        "madang-ship",
+    }
+    assert not any(item["silent"] for item in state["processes"])
+    assert set(state["dependencies"]) == {"database", "kafka", "redis", "spool"}
+    assert state["dependencies"]["database"]["latency_ms"] > 0
+    assert "MariaDB" in state["versions"]["database"]
+    assert state["versions"]["redis"][0].isdigit()
+
+    becomes(lambda: world.figures("ship")["sent"] >= 20, "the calls sent")
+    becomes(lambda: world.figures("record")["recorded"] >= 20, "the calls recorded")
+    for name in ("ship", "record"):
+        status, health = world.ready(name)
+        assert (status, health["status"]) == (200, "ok"), health
+        assert health["checks"]["kafka"]["status"] == "ok"
+    assert world.figures("ship")["spool_bytes"] > 64
+    assert world.figures("ship")["last_acknowledged_at"] <= world.system()["at"]
+    assert world.figures("record")["last_recorded_at"] <= world.system()["at"]
+    assert world.system()["history"]["last_recorded_at"]
+    names = {sent.metric.name for sent in world.otlp.metrics}
+    assert {"madang.spool.bytes", "madang.ship.refused", "madang.record.lost"} <= names
+
+
+def test_brokers_that_are_down_show_as_growing_unsent_bytes_and_age(world: World) -> None:
+    world.kafka.kill()
+    try:
+        world.make_calls()
+
+        def is_told() -> bool:
+            status, health = world.ready("ship")
+            figures = health["figures"]
+            return (
+                status == 200
+                and health["checks"]["kafka"]["status"] == "unavailable"
+                and figures["unsent_bytes"] > 1_000
+                and figures["oldest_unsent_seconds"] > 1
+            )
+
+        becomes(is_told, "the shipper to say so")
+        becomes(lambda: world.ready("record")[0] == 503, "the recorder to be unready")
+        becomes(
+            lambda: world.system()["dependencies"]["kafka"]["status"] == "unavailable",
+            "the API to say so",
+        )
+        spool = world.system()["spool"]
+        assert spool["unsent_bytes"] > 1_000
+        assert spool["oldest_unsent_at"] < world.system()["at"]
+        assert world.system()["history"]["lag_messages"] is None
+        before = world.figures("ship")
+        world.make_calls()
+        becomes(
+            lambda: world.figures("ship")["unsent_bytes"] > before["unsent_bytes"], "more unsent"
+        )
+        becomes(
+            lambda: (
+                world.figures("ship")["oldest_unsent_seconds"] > before["oldest_unsent_seconds"] + 1
+            ),
+            "the oldest to grow older",
+        )
+        becomes(
+            lambda: (world.metric("madang-ship", "madang.ship.oldest.age") or 0) > 1, "the metric"
+        )
+    finally:
+        world.kafka.start()
+    becomes(lambda: world.figures("ship")["unsent_bytes"] < 5_000, "the spool", RECOVERY_SECONDS)
+
+
+def test_recorder_that_was_killed_falls_silent_and_its_lag_is_known_all_the_same(
+    world: World,
+) -> None:
+    world.stack.record.kill()
+    try:
+        world.make_calls(50)
+        becomes(lambda: world.process("record")["silent"], "silence")
+        assert world.system()["missing"] == ["madang-record"]
+        becomes(lambda: world.system()["history"]["lag_messages"] >= 50, "the lag")
+        assert world.system()["history"]["last_recorded_at"] is not None
+    finally:
+        world.stack.record.start()
+    becomes(world.is_calm, "the recorder to catch up", RECOVERY_SECONDS)
+    becomes(lambda: world.figures("record")["lag_messages"] < 5, "the recorder to say so")
+    becomes(
+        lambda: (world.metric("madang-record", "madang.record.lag.messages") or 0) < 5, "the metric"
+    )
+
+
+def test_shipper_that_ended_in_order_is_missing_and_no_longer_listed(world: World) -> None:
+    world.stack.ship.stop()
+    try:
+        becomes(lambda: world.system()["missing"] == ["madang-ship"], "the missing shipper")
+        assert world.process("ship") == {}
+        world.make_calls()
+        assert world.system()["spool"]["unsent_bytes"] > 1_000
+    finally:
+        world.stack.ship.start()
+    becomes(lambda: world.process("ship"), "the shipper's report")
+
+
+def test_message_that_is_no_event_is_counted_and_listed_with_its_reason(world: World) -> None:
+    before = world.system()["history"]["rejected"]
+    producer = Producer({"bootstrap.servers": world.kafka.bootstrap})
+    producer.produce("api-logs", b'{"schema": 7}')
+    assert producer.flush(10) == 0
+    becomes(lambda: world.system()["history"]["rejected"] == before + 1, "the count")
+    newest = world.system()["history"]["newest_rejected"][0]
+    assert newest["reason"]
+    assert newest["size_bytes"] == len(b'{"schema": 7}')
+    assert "value" not in newest
+    becomes(lambda: world.figures("record")["rejected"] >= 1, "the recorder's own count")
+    assert world.figures("record")["rejected_total"] == before + 1
+
+
+def test_redis_that_is_down_costs_no_readiness_and_the_rest_is_still_said(world: World) -> None:
+    world.redis.stop()
+    try:
+
+        def is_told() -> bool:
+            status, health = world.ready("ship")
+            return status == 200 and health["checks"]["redis"]["status"] == "unavailable"
+
+        becomes(is_told, "the shipper to say so")
+        assert world.ready("record")[0] == 200
+        state = world.system()
+        assert state["dependencies"]["redis"]["status"] == "unavailable"
+        assert state["dependencies"]["kafka"]["status"] == "unknown"
+        assert state["processes"] == []
+        assert len(state["missing"]) == 4
+        assert state["spool"]["total_bytes"] > 64
+        assert state["history"]["lag_messages"] is None
+        assert state["history"]["rejected_exact"]
+    finally:
+        world.redis.start()
+    becomes(lambda: not world.system()["missing"], "all reports", TRUTH_SECONDS)
+
+
+def test_state_of_the_system_is_for_administrators(world: World) -> None:
+    with httpx.Client(base_url=world.stack.url) as client:
+        assert client.get("/api/admin/system").status_code == 401
+        member = {"username": f"member-{uuid4().hex[:6]}", "password": PASSWORD}
+        assert client.post("/api/users", json=member).status_code == 201
+        refused = client.get("/api/admin/system")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_question_about_the_system_is_a_recorded_call(world: World) -> None:
+    call_id = world.admin.get("/api/admin/system").headers["Madang-Call"]
+    becomes(lambda: world.admin.get(f"/api/logs/kafka/{call_id}").is_success, "it in history")
+
+
+@pytest.mark.parametrize("name", ["ship", "record"])
+def test_used_port_is_one_line(world: World, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [madang_command(), name, "--port", port],
+            env={
+                name: value
+                for name, value in world.stack.environment.items()
+                if not name.startswith("OTEL_")
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"madang: Port {port} on 127.0.0.1 is in use"
+    assert done.stdout == ""
+
+
+def test_embedded_process_says_the_same_of_itself(embedded: Embedded) -> None:
+    with httpx.Client(base_url=embedded.url) as client:
+        account = {"username": "embedded-admin", "password": PASSWORD}
+        assert client.post("/api/users", json=account).json()["user"]["role"] == "admin"
+
+        def is_recorded() -> dict[str, Any] | None:
+            state: dict[str, Any] = client.get("/api/admin/system").json()
+            is_told = state["history"]["last_recorded_at"] and not state["missing"]
+            return state if is_told else None
+
+        state = wait_until(is_recorded, TRUTH_SECONDS, "the recorder's figures")
+    (process,) = state["processes"]
+    assert process["service_name"] == "madang"
+    assert process["figures"]["recorded"] >= 1
+    assert process["figures"]["lag_messages"] is None
+    assert "SQLite" in state["versions"]["database"]
+    assert set(state["dependencies"]) == {"database", "spool"}
+    assert state["spool"]["total_bytes"] > 64
