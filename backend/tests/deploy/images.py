@@ -3,7 +3,7 @@
 import json
 import resource
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,26 @@ def run(image: str, *command: str, entrypoint: str | None = None) -> Ended:
 
 
 @contextmanager
-def running(image: str, log: Path, port: int, environment: Mapping[str, str]) -> Iterator[Process]:
-    """A container on the host's network that listens on this port; ended gracefully."""
+def running(
+    image: str,
+    *command: str,
+    log: Path,
+    port: int,
+    environment: Mapping[str, str],
+    volumes: Sequence[str] = (),
+    entrypoint: str | None = None,
+) -> Iterator[Process]:
+    """A container on the host's network that listens on this port; ended gracefully.
+
+    It may write to /tmp and to `volumes`.
+    """
     name = f"madang-test-{uuid4().hex}"
-    variables = [f"--env={key}={value}" for key, value in environment.items()]
+    options = [f"--env={key}={value}" for key, value in environment.items()]
+    options += [f"--tmpfs={path}:mode=1777" for path in volumes]
+    options += ["--entrypoint", entrypoint] if entrypoint else []
     process = Process(
         name,
-        [*_PODMAN, *_confined(), "--name", name, *variables, image],
+        [*_PODMAN, *_confined(), "--name", name, *options, image, *command],
         log=log,
         directory=REPOSITORY,
         ready=lambda: answers(port),

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 
 import httpx
@@ -146,6 +145,60 @@ def test_python_image_holds_exactly_what_is_locked() -> None:
     assert installed - {f"madang=={__version__}"} <= locked
 
 
+def test_python_image_runs_the_board_on_a_read_only_file_system() -> None:
+    port = free_port()
+    arguments = ("serve", "--port", str(port), "--data", "/var/spool/madang/board")
+    with (
+        temporary_directory() as directory,
+        images.running(
+            MADANG,
+            *arguments,
+            log=directory / "serve.log",
+            port=port,
+            environment={},
+            volumes=["/var/spool/madang"],
+        ) as board,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as browser,
+    ):
+        well = images.run(MADANG, "health", f"{browser.base_url}api/health/ready")
+        assert well.exit_code == 0, well.output
+        given = {"username": "visitor-one", "password": "correct horse battery"}
+        assert browser.post("/api/users", json=given).status_code == 201
+        posted = browser.post("/api/messages", json={"body": "from an image"})
+        assert posted.status_code == 201
+        assert posted.headers["Madang-Call"]
+    assert board.exit_code == 0, board.log_tail()
+
+
+def test_python_image_s_api_serves_from_its_worker_processes() -> None:
+    port = free_port()
+    environment = {
+        "MADANG_DATABASE_URL": "sqlite:////var/spool/madang/board.db",
+        "MADANG_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
+        "MADANG_SECRET_KEY": "a-key-for-this-test-alone-0123456789",
+        "MADANG_SPOOL_DIR": "/var/spool/madang/calls",
+    }
+    with (
+        temporary_directory() as directory,
+        images.running(
+            MADANG,
+            "-c",
+            f"madang migrate && exec madang api --port {port}",
+            log=directory / "api.log",
+            port=port,
+            environment=environment,
+            volumes=["/var/spool/madang"],
+            entrypoint="sh",
+        ) as api,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        given = {"username": "visitor-one", "password": "correct horse battery"}
+        registered = client.post("/api/users", json=given)
+        assert registered.status_code == 201
+        assert registered.headers["Madang-Call"]
+    assert api.exit_code == 0, api.log_tail()
+
+
 def test_web_image_without_upstreams_names_what_is_missing() -> None:
     said = images.run(WEB)
     assert (said.exit_code, said.output) == (2, "madang-web: MADANG_API_UPSTREAM is not set\n")
@@ -161,7 +214,7 @@ def test_web_image_serves_the_pages_and_passes_the_api_on(upstream: HTTPServer) 
     }
     with (
         temporary_directory() as directory,
-        images.running(WEB, Path(directory, "web.log"), port, environment) as web,
+        images.running(WEB, log=directory / "web.log", port=port, environment=environment) as web,
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as browser,
     ):
         page = browser.get("/")
