@@ -80,11 +80,11 @@ def running(
 ) -> Iterator[Process]:
     """A container on the host's network that listens on this port; ended gracefully.
 
-    It may write to /tmp and to `volumes`.
+    It may write to /tmp and to `volumes`, which begin as the image has these directories.
     """
     name = f"madang-test-{uuid4().hex}"
     options = [f"--env={key}={value}" for key, value in environment.items()]
-    options += [f"--tmpfs={path}:mode=1777" for path in volumes]
+    options += [f"--volume={path}" for path in volumes]
     options += ["--entrypoint", entrypoint] if entrypoint else []
     process = Process(
         name,

@@ -160,7 +160,7 @@ def test_python_image_runs_the_board_on_a_read_only_file_system() -> None:
         ) as board,
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as browser,
     ):
-        well = images.run(MADANG, "health", f"{browser.base_url}api/health/ready")
+        well = images.run(MADANG, "health", f"http://127.0.0.1:{port}/api/health/ready")
         assert well.exit_code == 0, well.output
         given = {"username": "visitor-one", "password": "correct horse battery"}
         assert browser.post("/api/users", json=given).status_code == 201
