@@ -33,9 +33,10 @@ setup-run: ## Install only what `make run` needs
 	@scripts/setup-web.sh
 
 .PHONY: setup-services
-setup-services: ## Install the services for the tests: packages by apt, Kafka by Maven
+setup-services: ## Install the services and tools for the tests: by apt, Kafka by Maven, Helm from Go modules
 	@scripts/setup-packages.sh
 	@scripts/setup-kafka.sh
+	@scripts/setup-kube.sh chart
 
 .PHONY: lock
 lock: setup-run ## Write the Python locks anew; ARGS=--upgrade for the newest versions
@@ -54,7 +55,7 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 .PHONY: check-backend check-frontend check-scripts
 check-backend:
 	@cd backend && .venv/bin/ruff check $(linted) && .venv/bin/ruff format --check $(linted)
-	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev && .venv/bin/lint-imports
+	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm && .venv/bin/lint-imports
 
 check-frontend:
 	@cd frontend && npm run --silent check

@@ -70,3 +70,15 @@ apt_install() {
   "${elevate[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -q -y --no-install-recommends "$@"
 }
+
+# image_podman ARGUMENT...: podman with a storage of its own in the cache, without a daemon, for
+# root in a container too (no systemd, no raised limits).
+image_podman() {
+  local storage
+  storage=$(cache_directory)/images
+  podman --root "$storage/storage" --runroot "$storage/run" --tmpdir "$storage/tmp" \
+    --runtime runc --cgroup-manager cgroupfs --events-backend file "$@"
+}
+
+# image_build ARGUMENT...: `podman build` with the host's network.
+image_build() { image_podman build --isolation chroot --network host "$@"; }

@@ -4,8 +4,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/setup-packages.sh
 Installs with apt what is missing of: MariaDB, Redis, nginx, Chromium, a font with Hangul, wrk,
-shellcheck, Java and Maven. What is there already stays as it is. The tests start their own
-processes; daemons that the packages start are not used and not touched." "$@"
+shellcheck, Java, Maven, podman, runc and debootstrap. What is there already stays as it is. The
+tests start their own processes; daemons that the packages start are not used and not touched." "$@"
 
 missing=()
 # need PACKAGE COMMAND...: the package is missing unless one of the commands is there.
@@ -31,7 +31,11 @@ need wrk wrk
 need shellcheck shellcheck
 need default-jre-headless java
 need maven mvn
+need openssl openssl
 need util-linux setpriv
+need podman podman
+need runc runc
+need debootstrap debootstrap
 has_hangul || missing+=(fontconfig fonts-noto-cjk)
 if [[ ${#missing[@]} -gt 0 ]]; then
   apt_install "${missing[@]}"

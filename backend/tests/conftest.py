@@ -19,7 +19,7 @@ from tests.services.redis import Redis, redis
 from tests.services.stack import Dependencies, Embedded, Stack
 from tests.services.workspace import temporary_directory
 
-_ORDER = ("unit", "integration", "chaos", "e2e")
+_ORDER = ("unit", "deploy", "integration", "chaos", "e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -132,6 +132,18 @@ def topics() -> None:
 
 
 @main.command()
+@click.argument("url")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=5, show_default=True, help="In seconds."
+)
+def health(url: str, timeout: float) -> None:
+    """Ask a health address, as http://127.0.0.1:5000/api/health/ready; exit 1 if it is not well."""
+    from madang.cli_health import ask
+
+    click.echo(ask(url, timeout))
+
+
+@main.command()
 def openapi() -> None:
     """Print the API's description as OpenAPI 3.1."""
     from madang.bootstrap import openapi_document

@@ -1,0 +1,185 @@
+"""Azure: what can be checked without it. The templates are parsed, the script runs with an `az`
+that writes down what it is asked; nothing here proves that Azure accepts them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pycep import BicepParser
+
+from tests.services.nginx import REPOSITORY
+
+pytestmark = pytest.mark.deploy
+
+AKS = REPOSITORY / "deploy" / "aks"
+TEMPLATES = sorted(AKS.rglob("*.bicep"))
+AZ = """#!/bin/sh
+echo "$@" >>"$AZ_LOG"
+case "$*" in
+  "group exists"*) echo "$AZ_GROUP_EXISTS" ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Azure:
+    """A PATH with an `az` and a `kubectl` that only write down what they are asked."""
+
+    path: str
+    log: Path
+
+    def script(self, *arguments: str, exists: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run aks.sh against it."""
+        return subprocess.run(
+            [AKS / "aks.sh", *arguments],
+            env={
+                "PATH": self.path,
+                "AZ_LOG": str(self.log),
+                "AZ_GROUP_EXISTS": str(exists).lower(),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def asked(self) -> list[str]:
+        """The commands that change something or preview a change."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        changing = r"(deployment sub (create|what-if|delete)|group delete|aks get-credentials)"
+        return [line for line in lines if re.match(changing, line)]
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Azure:
+    for name in ("az", "kubectl"):
+        tool = tmp_path / name
+        tool.write_text(AZ)
+        tool.chmod(0o755)
+    return Azure(f"{tmp_path}:{os.environ['PATH']}", tmp_path / "asked")
+
+
+def parse(template: Path) -> dict[str, Any]:
+    """The template's parts."""
+    return dict(BicepParser().parse(file_path=template))
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_template_names_a_stable_api_for_each_resource(template: Path) -> None:
+    for resource in parse(template).get("resources", {}).values():
+        released = re.fullmatch(r"20\d\d-\d\d-\d\d", resource["api_version"])
+        # This one never left its preview.
+        assert released or resource["type"] == "Microsoft.Insights/diagnosticSettings"
+
+
+def test_modules_get_exactly_what_they_take() -> None:
+    for module in parse(AKS / "main.bicep")["modules"].values():
+        takes = parse(AKS / module["detail"]["path"])["parameters"]
+        given = module["config"].get("config", module["config"])["params"]
+        assert set(given) == set(takes)
+
+
+def test_outputs_that_are_used_are_made() -> None:
+    text = (AKS / "main.bicep").read_text()
+    for name, output in re.findall(r"(\w+)!?\.outputs\.(\w+)", text):
+        assert output in parse(AKS / "modules" / f"{name}.bicep")["outputs"]
+    script = (AKS / "aks.sh").read_text()
+    for output in re.findall(r"\$\(output (\w+)\)", script):
+        assert output in parse(AKS / "main.bicep")["outputs"]
+
+
+def test_templates_put_no_secret_into_their_outputs() -> None:
+    for template in TEMPLATES:
+        text = template.read_text()
+        assert not re.search(r"listKeys|listCredentials|connectionString", text, re.IGNORECASE)
+        assert "adminUserEnabled: true" not in text
+
+
+def test_options_of_the_script_are_parameters_of_the_template() -> None:
+    set_by_script = re.findall(
+        r'parameters\+=\("?(\w+)=|"(name|location)=\$', (AKS / "aks.sh").read_text()
+    )
+    names = {name for pair in set_by_script for name in pair if name}
+    assert {"name", "location", "githubRepository", "eventHubs"} <= names
+    assert names <= set(parse(AKS / "main.bicep")["parameters"])
+
+
+def test_up_with_what_if_changes_nothing(azure: Azure) -> None:
+    shown = azure.script("up", "--what-if", "--name", "board", "--event-hubs")
+    assert shown.returncode == 0, shown.stderr
+    (asked,) = azure.asked()
+    assert asked.startswith("deployment sub what-if --name board --location koreacentral")
+    assert asked.endswith("name=board location=koreacentral eventHubs=true")
+
+
+def test_up_deploys_and_points_kubectl_at_the_cluster(azure: Azure) -> None:
+    done = azure.script("up", "--name", "board")
+    assert done.returncode == 0, done.stderr
+    create, credentials = azure.asked()
+    assert create.startswith("deployment sub create --name board --location koreacentral")
+    assert credentials.startswith("aks get-credentials --resource-group board --name board")
+
+
+def test_down_without_a_yes_removes_nothing(azure: Azure) -> None:
+    refused = azure.script("down", exists=True)
+    assert refused.returncode == 1
+    assert "this removes the resource group madang and all data in it; say --yes" in refused.stderr
+    assert azure.asked() == []
+
+
+def test_down_removes_the_group_and_can_be_repeated(azure: Azure) -> None:
+    removed = azure.script("down", "--yes", exists=True)
+    assert removed.returncode == 0, removed.stderr
+    assert azure.asked()[0] == "group delete --name madang --yes"
+    again = azure.script("down", "--yes", exists=False)
+    assert again.returncode == 0
+    assert "Nothing of madang is left" in again.stdout
+    assert sum(line.startswith("group delete") for line in azure.asked()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up", "--github"], "--github needs a value"),
+        (["up", "--colour"], "unknown option: --colour"),
+        (["fly"], "unknown command: fly"),
+        (["https"], "https needs --host and --email"),
+    ],
+)
+def test_wrong_use_is_one_line(azure: Azure, arguments: list[str], said: str) -> None:
+    if shutil.which("helm") is None:
+        Path(azure.log.parent, "helm").symlink_to(azure.log.parent / "kubectl")
+    told = azure.script(*arguments)
+    assert told.returncode == 1
+    assert said in told.stderr
+
+
+def test_missing_azure_client_is_named(tmp_path: Path) -> None:
+    for tool in ("bash", "dirname"):
+        found = shutil.which(tool)
+        assert found
+        (tmp_path / tool).symlink_to(found)
+    told = Azure(str(tmp_path), tmp_path / "asked").script("status")
+    assert told.returncode == 1
+    assert told.stderr == "error: missing: az. Install the Azure CLI: https://aka.ms/azure-cli\n"
+
+
+def test_gateway_admits_the_board_s_namespace_and_renews_its_certificate() -> None:
+    documents = list(yaml.safe_load_all((AKS / "gateway.yaml").read_text()))
+    kinds = [document["kind"] for document in documents]
+    assert kinds == ["Namespace", "GatewayClass", "ClusterIssuer", "Gateway", "HTTPRoute"]
+    gateway, issuer = documents[3], documents[2]
+    named = gateway["metadata"]["annotations"]["cert-manager.io/cluster-issuer"]
+    assert named == issuer["metadata"]["name"]
+    listeners = {listener["name"]: listener for listener in gateway["spec"]["listeners"]}
+    assert listeners["https"]["tls"]["certificateRefs"] == [{"name": "board-tls"}]
+    selector = listeners["https"]["allowedRoutes"]["namespaces"]["selector"]["matchLabels"]
+    assert selector == {"kubernetes.io/metadata.name": "${MADANG_NAMESPACE}"}

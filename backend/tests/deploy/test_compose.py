@@ -1,0 +1,181 @@
+"""The compose file: valid, resolved as podman-compose resolves it, and in an order that works."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from madang.cli import main
+from madang.settings import Settings
+from tests.services.nginx import REPOSITORY
+
+pytestmark = pytest.mark.deploy
+
+COMPOSE = REPOSITORY / "deploy" / "compose" / "compose.yaml"
+SETUP = REPOSITORY / "deploy" / "compose" / "setup.sh"
+TOOLS = Path(sys.executable).parent
+PROCESSES = ("migrate", "topics", "admin", "ship", "api", "record", "live", "web")
+SERVERS = ("mariadb", "redis", "kafka-1", "ship", "api", "record", "live", "web")
+HEALTHY, DONE = "service_healthy", "service_completed_successfully"
+
+
+def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command without this environment's own settings."""
+    clean = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME"}}
+    return subprocess.run(argv, env=clean, capture_output=True, text=True, check=False, timeout=60)
+
+
+def resolve(environment: Path) -> subprocess.CompletedProcess[str]:
+    """What podman-compose makes of the file; it needs no podman for that."""
+    return run(TOOLS / "podman-compose", "--env-file", environment, "-f", COMPOSE, "config")
+
+
+def set_up(path: Path, *arguments: str) -> Path:
+    """Passwords in a file of the test's own."""
+    made = run(SETUP, "--output", path, *arguments)
+    assert made.returncode == 0, made.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    resolved = resolve(set_up(tmp_path_factory.mktemp("compose") / "env"))
+    assert resolved.returncode == 0, resolved.stderr
+    found: dict[str, dict[str, Any]] = yaml.safe_load(resolved.stdout)["services"]
+    return found
+
+
+def conditions(service: dict[str, Any]) -> dict[str, str]:
+    """What a service waits for, and for what state of it."""
+    return {name: wait["condition"] for name, wait in service.get("depends_on", {}).items()}
+
+
+def test_compose_file_fits_the_specification() -> None:
+    checked = run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_compose_without_passwords_says_how_to_make_them(tmp_path: Path) -> None:
+    empty = tmp_path / "env"
+    empty.touch()
+    told = resolve(empty)
+    assert told.returncode != 0
+    assert "run deploy/compose/setup.sh first" in told.stdout + told.stderr
+
+
+def test_each_part_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> None:
+    waits = {name: conditions(service) for name, service in services.items()}
+    assert waits["migrate"] == {"mariadb": HEALTHY}
+    assert waits["topics"] == {"kafka-1": HEALTHY}
+    assert waits["admin"] == {"migrate": DONE}
+    assert waits["ship"] == {"topics": DONE, "redis": HEALTHY}
+    assert waits["record"] == {"migrate": DONE, "topics": DONE}
+    assert waits["live"] == {"migrate": DONE, "redis": HEALTHY}
+    assert waits["api"] == {"migrate": DONE, "redis": HEALTHY, "ship": HEALTHY}
+    assert waits["web"] == {"api": HEALTHY, "live": HEALTHY, "record": HEALTHY, "admin": DONE}
+
+
+def test_what_is_waited_for_can_say_that_it_is_there(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        for name, condition in conditions(service).items():
+            assert ("healthcheck" in services[name]) == (condition == HEALTHY)
+            assert (services[name]["restart"] == "no") == (condition == DONE)
+    assert all("healthcheck" in services[name] for name in SERVERS)
+
+
+def test_processes_run_without_rights_they_need_not_have(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for name in PROCESSES:
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in services[name]
+
+
+def test_only_the_web_server_is_reachable_and_only_from_this_machine(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    published = {name: found["ports"] for name, found in services.items() if "ports" in found}
+    assert published == {"web": ["127.0.0.1:8080:8080"]}
+
+
+@pytest.mark.parametrize("name", ["migrate", "admin", "ship", "api", "record", "live"])
+def test_commands_are_ones_that_madang_knows(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    asked = CliRunner().invoke(main, [*services[name]["command"], "--help"])
+    assert asked.exit_code == 0, asked.output
+
+
+def test_settings_are_ones_that_madang_reads(services: dict[str, dict[str, Any]]) -> None:
+    known = {f"MADANG_{name.upper()}" for name in Settings.model_fields}
+    known |= {"MADANG_USER_PASSWORD", "MADANG_API_UPSTREAM", "MADANG_LIVE_UPSTREAM"}
+    given = {
+        variable
+        for name in PROCESSES
+        for variable in services[name]["environment"]
+        if variable.startswith("MADANG_")
+    }
+    assert given <= known
+    assert {"MADANG_DATABASE_URL", "MADANG_SECRET_KEY", "MADANG_SPOOL_DIR"} <= given
+
+
+def test_api_and_its_shipper_share_one_spool(services: dict[str, dict[str, Any]]) -> None:
+    api, ship = services["api"], services["ship"]
+    assert api["volumes"] == ship["volumes"] == ["spool:/var/spool/madang"]
+    assert api["environment"]["MADANG_SPOOL_DIR"] == ship["environment"]["MADANG_SPOOL_DIR"]
+
+
+def test_compose_file_holds_no_password() -> None:
+    for line in COMPOSE.read_text().splitlines():
+        if re.search(r"(PASSWORD|SECRET_KEY|REDISCLI_AUTH|CLUSTER_ID): ", line):
+            assert ":?run deploy/compose/setup.sh first}" in line
+
+
+def test_three_kafka_nodes_make_one_quorum(tmp_path: Path) -> None:
+    resolved = resolve(set_up(tmp_path / "env", "--kafka-nodes", "3"))
+    nodes = {
+        name: found["environment"]
+        for name, found in yaml.safe_load(resolved.stdout)["services"].items()
+        if name.startswith("kafka-")
+    }
+    voters = ",".join(f"{found['KAFKA_NODE_ID']}@{name}:9093" for name, found in nodes.items())
+    assert len(nodes) == 3
+    for name, found in nodes.items():
+        assert found["KAFKA_CONTROLLER_QUORUM_VOTERS"] == voters
+        assert found["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{name}:9092"
+        assert str(found["KAFKA_DEFAULT_REPLICATION_FACTOR"]) == "3"
+        assert str(found["KAFKA_MIN_INSYNC_REPLICAS"]) == "2"
+
+
+def test_setup_makes_passwords_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = set_up(tmp_path / "env")
+    made = path.read_text()
+    passwords = re.findall(r"^\w+(?:PASSWORD|SECRET_KEY)=(.*)$", made, re.MULTILINE)
+    assert len(set(passwords)) == len(passwords) == 5
+    assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in passwords)
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = run(SETUP, "--output", path, "--kafka-nodes", "3")
+    assert again.returncode == 0
+    assert "stays as it is" in again.stdout
+    assert path.read_text() == made
+
+
+def test_setup_refuses_a_number_of_nodes_that_makes_no_quorum(tmp_path: Path) -> None:
+    refused = run(SETUP, "--output", tmp_path / "env", "--kafka-nodes", "2")
+    assert refused.returncode == 1
+    assert refused.stderr == "error: --kafka-nodes must be 1 or 3, not '2'\n"
+    assert not (tmp_path / "env").exists()
+
+
+def test_setup_explains_itself() -> None:
+    explained = run(SETUP, "--help")
+    assert explained.returncode == 0
+    assert explained.stdout.startswith("Usage: deploy/compose/setup.sh")

@@ -1,0 +1,163 @@
+"""The pipelines: valid, without findings, pinned, with least rights and no stored password."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.services.nginx import REPOSITORY
+from tests.services.workspace import cache_directory
+
+pytestmark = pytest.mark.deploy
+
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+TOOLS = Path(sys.executable).parent
+
+
+def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a checker in the repository."""
+    return subprocess.run(
+        argv, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=110
+    )
+
+
+def load(name: str) -> dict[Any, Any]:
+    """A workflow; its key `on` is read as True."""
+    loaded: dict[Any, Any] = yaml.safe_load(
+        (REPOSITORY / ".github" / "workflows" / f"{name}.yml").read_text()
+    )
+    return loaded
+
+
+def step_names(job: dict[str, Any]) -> list[str]:
+    """The steps of a job that have a name, in order."""
+    return [step["name"] for step in job["steps"] if "name" in step]
+
+
+@pytest.fixture
+def actionlint() -> Path:
+    found = shutil.which(
+        "actionlint", path=f"{os.environ['PATH']}:{cache_directory() / 'kube' / 'bin'}"
+    )
+    assert found, "actionlint is missing; scripts/setup-kube.sh gets it"
+    return Path(found)
+
+
+def test_workflows_are_clean_for_actionlint_and_shellcheck(actionlint: Path) -> None:
+    assert shutil.which("shellcheck")
+    checked = run(actionlint, "-no-color", *WORKFLOWS)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_workflows_are_clean_for_zizmor() -> None:
+    checked = run(TOOLS / "zizmor", "--offline", "--no-progress", ".github")
+    assert checked.returncode == 0, checked.stdout
+    assert "No findings" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("github-workflows", WORKFLOWS),
+        ("dependabot", [REPOSITORY / ".github" / "dependabot.yml"]),
+    ],
+)
+def test_files_fit_their_schemas(schema: str, files: list[Path]) -> None:
+    checked = run(TOOLS / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_by_commit_with_their_version_beside(workflow: Path) -> None:
+    used = re.findall(r"^\s*(?:- )?uses: (.+)$", workflow.read_text(), re.MULTILINE)
+    assert used
+    for line in used:
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_one_action_has_one_commit_everywhere() -> None:
+    used = {
+        tuple(line.split("@"))
+        for workflow in WORKFLOWS
+        for line in re.findall(r"uses: (\S+)", workflow.read_text())
+    }
+    assert len({action for action, _ in used}) == len(used)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_rights_are_given_job_by_job_and_no_secret_is_used(workflow: Path) -> None:
+    loaded = load(workflow.stem)
+    assert loaded["permissions"] == {}
+    assert "group" in loaded["concurrency"]
+    assert "secrets." not in workflow.read_text()
+    for job in loaded["jobs"].values():
+        assert "timeout-minutes" in job
+        rights = job.get("permissions", {})
+        assert rights.get("contents", "read") == "read"
+        assert {right for right, level in rights.items() if level == "write"} <= (
+            {"id-token", "attestations"} if workflow.stem == "release" else set()
+        )
+
+
+def test_ci_runs_what_a_person_runs_on_every_supported_python() -> None:
+    job = load("ci")["jobs"]["test"]
+    assert job["steps"][-1]["run"] == "make test"
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
+def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
+    (step,) = load("release")["jobs"]["tag"]["steps"]
+    output = tmp_path / "output"
+    before = datetime.now(UTC).replace(second=0, microsecond=0)
+    subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env={"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(output)},
+        check=True,
+    )
+    said = dict(line.split("=") for line in output.read_text().splitlines())
+    tagged = datetime.strptime(said["tag"], "%Y%m%d-%H%M").replace(tzinfo=UTC) - timedelta(hours=9)
+    assert before <= tagged <= datetime.now(UTC)
+    created = datetime.fromisoformat(said["created"])
+    assert tagged <= created < tagged + timedelta(minutes=1)
+
+
+def test_release_names_an_image_latest_only_after_all_checks() -> None:
+    job = load("release")["jobs"]["image"]
+    names = step_names(job)
+    assert names.index("Build and push") < names.index("Look for vulnerabilities that have a fix")
+    assert names[-1] == "Name what passed `latest`"
+    build = next(step for step in job["steps"] if step.get("id") == "build")
+    assert build["with"]["platforms"] == "linux/amd64,linux/arm64"
+    assert "latest" not in build["with"]["tags"]
+
+
+def test_release_attests_provenance_and_parts_of_what_it_pushed() -> None:
+    jobs = load("release")["jobs"]
+    attested = [
+        step["with"]
+        for name in ("image", "chart")
+        for step in jobs[name]["steps"]
+        if step.get("uses", "").startswith("actions/attest@")
+    ]
+    assert [("sbom-path" in given) for given in attested] == [False, True, False]
+    assert all(given["push-to-registry"] is True for given in attested)
+    assert all("outputs.digest" in given["subject-digest"] for given in attested)
+
+
+def test_release_trusts_one_environment_that_azure_knows() -> None:
+    jobs = load("release")["jobs"]
+    trusting = {
+        name: job.get("environment")
+        for name, job in jobs.items()
+        if job.get("permissions", {}).get("id-token") == "write"
+    }
+    assert trusting == {"image": "release", "chart": "release"}
+    identity = (REPOSITORY / "deploy" / "aks" / "modules" / "publisher.bicep").read_text()
+    assert "environment:release" in identity

@@ -1,0 +1,42 @@
+"""The programs and schemas that scripts/setup-kube.sh gets."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.services.errors import ServiceMissingError
+from tests.services.workspace import cache_directory
+
+ROOT = Path(__file__).resolve().parents[3]
+CHART = ROOT / "deploy" / "helm" / "madang"
+
+
+def program(name: str) -> Path:
+    """Where a program is: on the PATH, or built into the cache.
+
+    Raises:
+        ServiceMissingError: neither.
+    """
+    found = shutil.which(name) or shutil.which(name, path=cache_directory() / "kube" / "bin")
+    if found is None:
+        raise ServiceMissingError(name)
+    return Path(found)
+
+
+def schemas() -> Path:
+    """The directory of Kubernetes' schemas.
+
+    Raises:
+        ServiceMissingError: they have not been made.
+    """
+    directory = cache_directory() / "kube" / "schemas"
+    if not directory.is_dir():
+        raise ServiceMissingError("Kubernetes' schemas")
+    return directory
+
+
+def run(name: str, *arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with `given` on its standard input."""
+    return subprocess.run(
+        [program(name), *arguments], input=given, text=True, capture_output=True, check=False
+    )

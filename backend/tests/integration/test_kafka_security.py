@@ -1,0 +1,82 @@
+"""Kafka that asks for a name and a password: what its settings do, and what wrong ones say."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.services.errors import ServiceError
+from tests.services.kafka_secured import PASSWORD, USERNAME, SecuredKafka, secured_kafka
+from tests.services.redis import Redis
+from tests.services.stack import Dependencies, Stack
+from tests.services.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def secured(services_directory: Path) -> Iterator[SecuredKafka]:
+    with secured_kafka(services_directory / "kafka-secured") as kafka:
+        yield kafka
+
+
+def _settings(kafka: SecuredKafka, protocol: str) -> dict[str, str]:
+    return {
+        "MADANG_KAFKA_BOOTSTRAP": kafka.sasl_ssl
+        if protocol == "SASL_SSL"
+        else kafka.sasl_plaintext,
+        "MADANG_KAFKA_SECURITY_PROTOCOL": protocol,
+        "MADANG_KAFKA_SASL_USERNAME": USERNAME,
+        "MADANG_KAFKA_SASL_PASSWORD": PASSWORD,
+        "MADANG_KAFKA_PARTITIONS": "1",
+        **({"MADANG_KAFKA_SSL_CA": str(kafka.authority)} if protocol == "SASL_SSL" else {}),
+    }
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_calls_reach_history_through_a_broker_with_passwords(
+    protocol: str,
+    services_directory: Path,
+    fresh_database_url: str,
+    redis_server: Redis,
+    secured: SecuredKafka,
+) -> None:
+    dependencies = Dependencies(
+        fresh_database_url, redis_server.empty(0), "", topic=f"secured-{uuid4().hex[:8]}"
+    )
+    stack = Stack(
+        services_directory / f"stack-{dependencies.topic}",
+        dependencies,
+        environment=_settings(secured, protocol),
+    )
+    with stack.running(), httpx.Client(base_url=stack.url) as visitor:
+        made = visitor.post("/api/users", json={"username": "someone", "password": "x" * 16})
+        call = made.headers["Madang-Call"]
+
+        wait_until(lambda: visitor.get(f"/api/logs/kafka/{call}").is_success, 30, "the call")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"MADANG_KAFKA_SASL_PASSWORD": "another"}, "invalid credentials"),
+        ({"MADANG_KAFKA_SASL_MECHANISM": "PLAIN"}, "Unsupported SASL mechanism"),
+        ({"MADANG_KAFKA_SSL_CA": ""}, "certificate verify failed"),
+        ({"MADANG_KAFKA_SASL_USERNAME": ""}, "MADANG_KAFKA_SASL_USERNAME is not set"),
+    ],
+    ids=["password", "mechanism", "authority", "no name"],
+)
+def test_wrong_credentials_say_what_is_wrong(
+    wrong: Mapping[str, str], words: str, secured: SecuredKafka, services_directory: Path
+) -> None:
+    dependencies = Dependencies("sqlite:///never-opened.db", "redis://127.0.0.1:1", "")
+    changed = {**_settings(secured, "SASL_SSL"), **wrong}
+    settings = {name: value for name, value in changed.items() if value}
+    stack = Stack(services_directory / "stack-wrong", dependencies, environment=settings)
+
+    with pytest.raises(ServiceError) as failed:
+        stack.run("topics")
+
+    assert words in str(failed.value)

@@ -1,0 +1,95 @@
+"""A private Kafka of one node that asks for a name and a password, with and without TLS."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.services import kafka_distribution as distribution
+from tests.services.ports import answers, free_port
+from tests.services.process import Account, Process, find_program, own_directory, run
+
+USERNAME, PASSWORD = "madang-example", "only-for-tests"
+
+_CLUSTER_ID = "bWFkYW5nLXNlY3VyZWQtMQ"
+_NODE = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=INSIDE://127.0.0.1:{inside},PLAIN://127.0.0.1:{sasl_plaintext},\
+TLS://127.0.0.1:{sasl_ssl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=INSIDE://127.0.0.1:{inside},PLAIN://127.0.0.1:{sasl_plaintext},\
+TLS://127.0.0.1:{sasl_ssl}
+listener.security.protocol.map=INSIDE:PLAINTEXT,PLAIN:SASL_PLAINTEXT,TLS:SASL_SSL,\
+CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=INSIDE
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.plain.scram-sha-512.sasl.jaas.config={login}
+listener.name.tls.scram-sha-512.sasl.jaas.config={login}
+ssl.keystore.type=PEM
+ssl.keystore.location={directory}/server.pem
+log.dirs={directory}/data
+auto.create.topics.enable=false
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+@dataclass(frozen=True, slots=True)
+class SecuredKafka:
+    """Its two addresses, and the authority that signed its certificate."""
+
+    sasl_plaintext: str
+    sasl_ssl: str
+    authority: Path
+
+
+@contextmanager
+def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
+    """A broker in this directory, which is made."""
+    account = Account.first_of("kafka")
+    own_directory(directory, account)
+    ports = {name: free_port() for name in ("controller", "inside", "sasl_plaintext", "sasl_ssl")}
+    _certify(directory, account)
+    properties = directory / "server.properties"
+    properties.write_text(_NODE.format(directory=directory, login=_LOGIN, **ports))
+    _format(directory, properties, account)
+    process = Process(
+        "Kafka with passwords",
+        [*distribution.java(), "kafka.Kafka", properties],
+        log=directory / "kafka.log",
+        account=account,
+        ready=lambda: all(answers(port) for port in ports.values()),
+        ready_seconds=60,
+    )
+    try:
+        process.start()
+        yield SecuredKafka(
+            f"127.0.0.1:{ports['sasl_plaintext']}",
+            f"127.0.0.1:{ports['sasl_ssl']}",
+            directory / "authority.pem",
+        )
+    finally:
+        process.stop(0)
+
+
+def _format(directory: Path, properties: Path, account: Account | None) -> None:
+    user = f"SCRAM-SHA-512=[name={USERNAME},password={PASSWORD}]"
+    options = ["-t", _CLUSTER_ID, "-c", str(properties), "--add-scram", user]
+    argv = [*distribution.java(), "kafka.tools.StorageTool", "format", *options]
+    run("Kafka's format", argv, log=directory / "format.log", account=account)
+
+
+def _certify(directory: Path, account: Account | None) -> None:
+    """A certificate for 127.0.0.1 that is its own authority, and its key beside it for Kafka."""
+    key, authority = directory / "key.pem", directory / "authority.pem"
+    argv = [find_program("openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=kafka"]
+    argv += ["-newkey", "rsa:2048", "-keyout", str(key), "-out", str(authority)]
+    argv += ["-addext", "subjectAltName=IP:127.0.0.1"]
+    run("openssl", argv, log=directory / "openssl.log", account=account)
+    (directory / "server.pem").write_text(key.read_text() + authority.read_text())

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Makes, shows and removes all that Madang needs in Azure. Safe to run again.
+set -euo pipefail
+
+usage='Usage: deploy/aks/aks.sh COMMAND [OPTION...]
+
+Commands
+  up         make the resource group, the registry and the cluster, and point kubectl at it
+  https      a public address with a certificate for one host (cert-manager and a gateway)
+  status     what there is, and where
+  down       remove the resource group with everything in it, the data too
+
+Options
+  --name NAME               of the resource group and the cluster [madang]
+  --location REGION         [koreacentral]
+  --what-if                 up: only say what would change
+  --github OWNER/REPO       up: let the release workflow of this repository push images
+  --node-size SIZE          up: [Standard_D2as_v5]
+  --event-hubs              up: Event Hubs beside the cluster, for Kafka
+  --managed-redis           up: Azure Managed Redis beside the cluster
+  --cluster-logs            up: the log of the API server in Log Analytics
+  --host HOST --email MAIL  https: the name of the board, and who hears of expiring certificates
+  --namespace NAMESPACE     https: where the board is installed [madang]
+  --yes                     down: do not ask
+
+What it costs stands in docs/aks.md. Give up the same options each time; what one of them made stays
+until down removes everything.'
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here cert_manager=v1.19.1 envoy_gateway=v1.8.2
+
+say() { printf '==> %s\n' "$*"; }
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# need TOOL HOW: says what is missing and how to get it.
+need() { command -v "$1" >/dev/null 2>&1 || fail "missing: $1. $2"; }
+
+need_azure() {
+  need az "Install the Azure CLI: https://aka.ms/azure-cli"
+  az account show --output none 2>/dev/null || fail "not signed in to Azure. Run: az login"
+  say "Subscription: $(az account show --query name --output tsv)"
+}
+
+output() {
+  az deployment sub show --name "$name" --query "properties.outputs.$1.value" --output tsv
+}
+
+# up: the templates say what; this says which.
+up() {
+  need_azure
+  local -a given=(--name "$name" --location "$location" --template-file "$here/main.bicep"
+    --parameters "name=$name" "location=$location" "${parameters[@]}")
+  if [[ $what_if == yes ]]; then
+    az deployment sub what-if "${given[@]}"
+    return
+  fi
+  need kubectl "Run: az aks install-cli"
+  register
+  say "Making $name in $location; the cluster takes 5 to 10 minutes"
+  az deployment sub create "${given[@]}" --output none
+  az aks get-credentials --resource-group "$name" --name "$name" --overwrite-existing
+  status
+  say "Next: push the images (release workflow, or az acr build as docs/aks.md says), then
+    deploy/deploy.sh --namespace $namespace --profile aks --values FILE
+  with image.registry: $(output registryServer) in FILE"
+}
+
+# A subscription that never had a cluster does not know these yet.
+register() {
+  local provider
+  for provider in ContainerService ContainerRegistry ManagedIdentity EventHub Cache Insights OperationalInsights; do
+    az provider register --namespace "Microsoft.$provider" --wait --output none
+  done
+}
+
+https() {
+  need_azure
+  need kubectl "Run: az aks install-cli"
+  need helm "Install it: https://helm.sh"
+  need envsubst "Install gettext"
+  [[ -n $host && -n $email ]] || fail "https needs --host and --email"
+  az aks get-credentials --resource-group "$name" --name "$name" --overwrite-existing
+  say "Installing Envoy Gateway $envoy_gateway"
+  helm upgrade --install envoy-gateway oci://docker.io/envoyproxy/gateway-helm \
+    --version "$envoy_gateway" --namespace envoy-gateway-system --create-namespace --wait
+  say "Installing cert-manager $cert_manager"
+  helm upgrade --install cert-manager oci://quay.io/jetstack/charts/cert-manager \
+    --version "$cert_manager" --namespace cert-manager --create-namespace --wait \
+    --set crds.enabled=true --set config.apiVersion=controller.config.cert-manager.io/v1alpha1 \
+    --set config.kind=ControllerConfiguration --set config.enableGatewayAPI=true
+  # shellcheck disable=SC2016  # envsubst wants the names, not the values
+  MADANG_HOST=$host MADANG_EMAIL=$email MADANG_NAMESPACE=$namespace \
+    envsubst '$MADANG_HOST $MADANG_EMAIL $MADANG_NAMESPACE' <"$here/gateway.yaml" |
+    kubectl apply --filename -
+  # Not until the name leads here can the certificate be made, so only the address is waited for.
+  say "Waiting for the public address"
+  kubectl wait gateway/public --namespace gateways --timeout=300s \
+    --for=jsonpath='{.status.addresses[0].value}'
+  say "Let $host lead to $(kubectl get gateway public --namespace gateways \
+    --output jsonpath='{.status.addresses[0].value}'), then the certificate comes within minutes.
+  In the values of the board:
+    publicUrl: https://$host
+    web:
+      service: {type: ClusterIP}
+      httpRoute:
+        enabled: true
+        parentRefs: [{name: public, namespace: gateways, sectionName: https}]"
+}
+
+status() {
+  need_azure
+  if [[ $(az group exists --name "$name") != true ]]; then
+    say "There is no resource group $name"
+    return
+  fi
+  az resource list --resource-group "$name" --query '[].{name:name, type:type}' --output table
+  say "Cluster: $(az aks show --resource-group "$name" --name "$name" \
+    --query '[provisioningState, powerState.code, currentKubernetesVersion]' --output tsv | tr '\n' ' ')"
+  say "Registry: $(output registryServer)"
+  say "For the release workflow: ACR_NAME=$(output registryName) AZURE_CLIENT_ID=$(output publisherClientId)"
+  say "  AZURE_TENANT_ID=$(output tenantId) AZURE_SUBSCRIPTION_ID=$(az account show --query id --output tsv)"
+}
+
+down() {
+  need_azure
+  if [[ $(az group exists --name "$name") == true ]]; then
+    az resource list --resource-group "$name" --query '[].{name:name, type:type}' --output table
+    if [[ $yes != yes ]]; then
+      [[ -t 0 ]] || fail "this removes the resource group $name and all data in it; say --yes"
+      read -rp "Remove the resource group $name and all data in it? Type its name: " answer
+      [[ $answer == "$name" ]] || fail "nothing was removed"
+    fi
+    say "Removing the resource group $name; this takes some minutes"
+    az group delete --name "$name" --yes
+  fi
+  if az deployment sub show --name "$name" --output none 2>/dev/null; then
+    az deployment sub delete --name "$name"
+  fi
+  kubectl config delete-context "$name" >/dev/null 2>&1 || true
+  say "Nothing of $name is left in the subscription"
+}
+
+name=madang location=koreacentral namespace=madang host='' email='' what_if=no yes=no
+parameters=()
+command=${1---help}
+[[ $# -eq 0 ]] || shift
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --name) name=${2:?--name needs a value} && shift ;;
+    --location) location=${2:?--location needs a value} && shift ;;
+    --namespace) namespace=${2:?--namespace needs a value} && shift ;;
+    --host) host=${2:?--host needs a value} && shift ;;
+    --email) email=${2:?--email needs a value} && shift ;;
+    --github) parameters+=("githubRepository=${2:?--github needs a value}") && shift ;;
+    --node-size) parameters+=("nodeSize=${2:?--node-size needs a value}") && shift ;;
+    --event-hubs) parameters+=(eventHubs=true) ;;
+    --managed-redis) parameters+=(managedRedis=true) ;;
+    --cluster-logs) parameters+=(clusterLogs=true) ;;
+    --what-if) what_if=yes ;;
+    --yes) yes=yes ;;
+    -h | --help) command=--help ;;
+    *) fail "unknown option: $1 (see --help)" ;;
+  esac
+  shift
+done
+
+case $command in
+  up | https | status | down) "$command" ;;
+  -h | --help | help) printf '%s\n' "$usage" ;;
+  *) fail "unknown command: $command (see --help)" ;;
+esac

@@ -1,0 +1,69 @@
+{{/* What all resources begin with. 40 characters leave room for the longest ending and for what
+     Kubernetes itself adds to the names of pods and revisions, within 63. */}}
+{{- define "madang.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* (list . "api"): the labels that select the pods of one component. */}}
+{{- define "madang.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* (list . "api"): the labels of the pods of Madang's own. The stores' pods have only those of the
+     selector: a new version of Madang must not restart them. */}}
+{{- define "madang.podLabels" -}}
+{{ include "madang.selector" . }}
+app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
+{{- end }}
+
+{{/* (list . "api"): all labels of a resource. */}}
+{{- define "madang.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "madang.podLabels" . }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* (list . "web" "web"): name and labels of a resource: component, and the name's ending. */}}
+{{- define "madang.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ include "madang.fullname" $root }}-{{ index . 2 }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- include "madang.labels" (list $root (index . 1)) | nindent 2 }}
+{{- end }}
+
+{{- define "madang.secretName" -}}
+{{- .Values.secrets.existingSecret | default (printf "%s-secrets" (include "madang.fullname" .)) }}
+{{- end }}
+
+{{- define "madang.adminSecretName" -}}
+{{- .Values.admin.existingSecret | default (printf "%s-admin" (include "madang.fullname" .)) }}
+{{- end }}
+
+
+{{/* (list . .Values.mariadb.image): a reference. What an image leaves out, Madang's own says. */}}
+{{- define "madang.image" -}}
+{{- $root := index . 0 -}}
+{{- $own := $root.Values.image -}}
+{{- $image := index . 1 -}}
+{{- $registry := $image.registry | default $own.registry -}}
+{{- $tag := $image.tag | default $own.tag | default $root.Chart.AppVersion -}}
+image: {{ ternary (printf "%s/%s" $registry $image.repository) $image.repository (ne $registry "") }}:{{ $tag }}
+imagePullPolicy: {{ $image.pullPolicy | default $own.pullPolicy }}
+{{- end }}
+
+{{/* A size as Kubernetes writes it, in MiB. */}}
+{{- define "madang.mib" -}}
+{{- $units := dict "Mi" 1 "Gi" 1024 "Ti" 1048576 -}}
+{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "[A-Z]i$" .)) }}
+{{- end }}
+
+{{/* Where a browser finds the board, without the scheme. */}}
+{{- define "madang.host" -}}
+{{- (urlParse .Values.publicUrl).host | splitList ":" | first }}
+{{- end }}
+

@@ -1,0 +1,117 @@
+{{/* What values.schema.json cannot say, because it takes several values, or a look at the cluster.
+     All faults are told at once. */}}
+{{- define "madang.rules" -}}
+{{- $faults := concat
+  (include "madang.rules.sizes" . | fromYamlArray)
+  (include "madang.rules.stores" . | fromYamlArray)
+  (include "madang.rules.addresses" . | fromYamlArray)
+  (include "madang.rules.secrets" . | fromYamlArray) }}
+{{- if $faults }}
+{{- fail (printf "\n\n  %s\n" (join "\n  " $faults)) }}
+{{- end }}
+{{- end }}
+
+{{- define "madang.rules.sizes" -}}
+{{- $spool := .Values.spool }}
+{{- if .Values.autoscaling.enabled }}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
+- autoscaling.minReplicas is above autoscaling.maxReplicas
+{{- end }}
+{{- end }}
+{{- if $spool.persistence.enabled }}
+{{- $pods := ternary .Values.autoscaling.minReplicas .Values.api.replicas .Values.autoscaling.enabled | int }}
+{{- if lt $pods 2 }}
+- {{ ternary "autoscaling.minReplicas" "api.replicas" .Values.autoscaling.enabled }} must be 2 or more with spool.persistence.enabled, for a pod with a volume is away while it is replaced
+{{- end }}
+{{- if le (include "madang.mib" $spool.persistence.size | int) (int $spool.maxMiB) }}
+- spool.persistence.size ({{ $spool.persistence.size }}) must be above spool.maxMiB ({{ $spool.maxMiB }})
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "madang.rules.stores" -}}
+{{- $kafka := .Values.kafka }}
+{{- range list "mariadb" "redis" }}
+{{- $store := get $.Values . }}
+{{- if and (not $store.enabled) (not $store.external.urlSecret.name) }}
+- {{ . }}.enabled is false, so {{ . }}.external.urlSecret.name must name a Secret with its address
+{{- end }}
+{{- end }}
+{{- if not $kafka.enabled }}
+{{- if not $kafka.external.bootstrap }}
+- kafka.enabled is false, so kafka.external.bootstrap must name the brokers
+{{- end }}
+{{- $sasl := hasPrefix "SASL_" $kafka.external.securityProtocol }}
+{{- if and $sasl (not $kafka.external.credentialsSecret) }}
+- kafka.external.securityProtocol is {{ $kafka.external.securityProtocol }}, so kafka.external.credentialsSecret must name a Secret with username and password
+{{- end }}
+{{- if and (not $sasl) $kafka.external.credentialsSecret }}
+- kafka.external.credentialsSecret is set, so kafka.external.securityProtocol must be SASL_PLAINTEXT or SASL_SSL
+{{- end }}
+{{- end }}
+{{- $outside := list }}
+{{- range list "mariadb" "redis" "kafka" }}
+{{- if not (get $.Values .).enabled }}
+{{- $outside = append $outside . }}
+{{- end }}
+{{- end }}
+{{- if and $outside .Values.networkPolicy.enabled (not .Values.networkPolicy.egress) }}
+- networkPolicy.egress must say where {{ join ", " $outside }} can be reached outside, or networkPolicy.enabled be false
+{{- end }}
+{{- end }}
+
+{{- define "madang.rules.addresses" -}}
+{{- $web := .Values.web }}
+{{- range list "ingress" "httpRoute" }}
+{{- if and (get $web .).enabled (not $.Values.publicUrl) }}
+- web.{{ . }}.enabled needs publicUrl, whose host it serves
+{{- end }}
+{{- end }}
+{{- if and $web.httpRoute.enabled (not $web.httpRoute.parentRefs) }}
+- web.httpRoute.parentRefs must name a Gateway
+{{- end }}
+{{- if and $web.ingress.enabled $web.ingress.tlsSecret (not (hasPrefix "https://" .Values.publicUrl)) }}
+- web.ingress.tlsSecret is set, so publicUrl must begin with https://
+{{- end }}
+{{- end }}
+
+{{/* Without a cluster, as in `helm template`, nothing is found, not even the namespace's own account,
+     and nothing is said. */}}
+{{- define "madang.rules.secrets" -}}
+{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" }}
+{{- $wanted := dict }}
+{{- with .Values.secrets.existingSecret }}
+{{- $_ := set $wanted . (include "madang.secretKeys" $ | fromYamlArray) }}
+{{- end }}
+{{- if and .Values.admin.enabled .Values.admin.existingSecret }}
+{{- $_ := set $wanted .Values.admin.existingSecret (list "username" "password") }}
+{{- end }}
+{{- range $name, $keys := $wanted }}
+{{- $found := lookup "v1" "Secret" $.Release.Namespace $name }}
+{{- if not $found }}
+- the Secret {{ $name }} is not in the namespace {{ $.Release.Namespace }}; it needs the keys {{ join ", " $keys }}
+{{- else }}
+{{- range $keys }}
+{{- if not (hasKey $found.data .) }}
+- the Secret {{ $name }} has no key {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The keys of the Secret that these values make use of. */}}
+{{- define "madang.secretKeys" -}}
+- secret-key
+{{- if .Values.mariadb.enabled }}
+- mariadb-password
+- mariadb-root-password
+{{- end }}
+{{- if .Values.redis.enabled }}
+- redis-password
+{{- end }}
+{{- if .Values.kafka.enabled }}
+- kafka-cluster-id
+{{- end }}
+{{- end }}
