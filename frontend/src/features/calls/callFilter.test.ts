@@ -47,6 +47,8 @@ describe('accepts', () => {
     [{}, { endpoint: '/api/logs/redis' }, false],
     [{}, { endpoint: '/api/logs/kafka/{id}' }, false],
     [{}, { endpoint: '/api/stats/calls' }, false],
+    [{}, { endpoint: '/api/admin/system' }, false],
+    [{}, { endpoint: '/api/admin/systems' }, true],
     [{ reads: true }, { endpoint: '/api/logs/redis' }, true],
   ])('%j of %j is %s', (filter, call, expected) => {
     expect(accepts({ reads: false, ...filter }, aCall(call))).toBe(expected)

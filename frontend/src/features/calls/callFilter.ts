@@ -88,5 +88,5 @@ function hasStatus(status: number, wanted: string): boolean {
 }
 
 function isLogRead(call: CallEvent): boolean {
-  return call.method === 'GET' && /^\/api\/(logs|stats)(\/|$)/.test(call.endpoint)
+  return call.method === 'GET' && /^\/api\/(logs|stats|admin\/system)(\/|$)/.test(call.endpoint)
 }
