@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -11,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from madang.errors import RedisUnavailableError
+
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 0.2
@@ -18,6 +21,15 @@ PAUSE_SECONDS = 1.0
 
 Answer = TypeVar("Answer")
 Monotonic = Callable[[], float]
+
+
+@contextmanager
+def redis_edge() -> Iterator[None]:
+    """Turn what the client raises into RedisUnavailableError."""
+    try:
+        yield
+    except RedisError as error:
+        raise RedisUnavailableError from error
 
 
 class CacheRedis:

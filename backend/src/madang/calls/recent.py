@@ -7,8 +7,8 @@ from typing import Protocol
 import msgspec
 import redis
 
+from madang.cache import redis_edge
 from madang.calls.event import CallEvent
-from madang.errors import RedisUnavailableError
 
 STREAM = "madang:calls"
 FIELD = b"e"
@@ -69,13 +69,10 @@ class RedisRecentCalls:
         Raises:
             RedisUnavailableError: they could not be added, or not all.
         """
-        try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for event in events:
-                    pipeline.xadd(STREAM, {FIELD: event}, maxlen=MOST_CALLS, approximate=True)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
+        with redis_edge(), self._client.pipeline(transaction=False) as pipeline:
+            for event in events:
+                pipeline.xadd(STREAM, {FIELD: event}, maxlen=MOST_CALLS, approximate=True)
+            pipeline.execute()
 
     def add_gap(self) -> None:
         """Mark that calls before this were never added.
@@ -83,10 +80,8 @@ class RedisRecentCalls:
         Raises:
             RedisUnavailableError: it could not be marked.
         """
-        try:
+        with redis_edge():
             self._client.xadd(STREAM, {GAP_FIELD: b"1"}, maxlen=MOST_CALLS, approximate=True)
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
 
     def newest(self, limit: int) -> list[CallEvent]:
         """Up to `limit` calls, newest first, none twice.
@@ -94,11 +89,9 @@ class RedisRecentCalls:
         Raises:
             RedisUnavailableError: Redis does not answer.
         """
-        try:
+        with redis_edge():
             entries: list[tuple[bytes, dict[bytes, bytes]]]
             entries = self._client.xrevrange(STREAM, count=limit)  # type: ignore[assignment]  # RESP
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
         return _distinct([fields[FIELD] for _, fields in entries if FIELD in fields])
 
     def ping(self) -> None:
@@ -107,10 +100,8 @@ class RedisRecentCalls:
         Raises:
             RedisUnavailableError: there was no answer.
         """
-        try:
+        with redis_edge():
             self._client.ping()
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
 
 
 def _distinct(raw: Sequence[bytes]) -> list[CallEvent]:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from madang.cache import redis_edge
 from madang.clock import Clock, utc_now
-from madang.errors import RedisUnavailableError
 from madang.system.models import ProcessReport
 
 log = structlog.get_logger(__name__)
@@ -97,14 +97,11 @@ class RedisReports:
         Raises:
             RedisUnavailableError: it could not be stored.
         """
-        try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                field = _field(report.service_name, report.instance)
-                pipeline.hset(KEY, field, report.model_dump_json())
-                pipeline.expire(KEY, KEPT)
-                pipeline.execute()
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
+        with redis_edge(), self._redis.pipeline(transaction=False) as pipeline:
+            field = _field(report.service_name, report.instance)
+            pipeline.hset(KEY, field, report.model_dump_json())
+            pipeline.expire(KEY, KEPT)
+            pipeline.execute()
 
     def withdraw(self, service_name: str, instance: str) -> None:
         """Forget a process that has ended in order.
@@ -112,10 +109,8 @@ class RedisReports:
         Raises:
             RedisUnavailableError: it could not be forgotten.
         """
-        try:
+        with redis_edge():
             self._redis.hdel(KEY, _field(service_name, instance))
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
 
     def read(self) -> Sequence[ProcessReport]:
         """All that are not older than an hour; older ones are removed.
@@ -124,13 +119,11 @@ class RedisReports:
             RedisUnavailableError: Redis does not answer.
         """
         oldest = self._clock() - KEPT
-        try:
+        with redis_edge():
             stored = cast("dict[bytes, bytes]", self._redis.hgetall(KEY))
             found = {field: _read(raw, oldest) for field, raw in stored.items()}
             if gone := [field for field, report in found.items() if report is None]:
                 self._redis.hdel(KEY, *gone)
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
         return [report for report in found.values() if report is not None]
 
     def version(self) -> str:
@@ -139,10 +132,8 @@ class RedisReports:
         Raises:
             RedisUnavailableError: Redis does not answer.
         """
-        try:
+        with redis_edge():
             return str(cast("dict[str, str]", self._redis.info("server"))["redis_version"])
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
 
     def check(self) -> None:
         """For readiness.
@@ -150,10 +141,8 @@ class RedisReports:
         Raises:
             RedisUnavailableError: Redis does not answer.
         """
-        try:
+        with redis_edge():
             self._redis.ping()
-        except redis.RedisError as error:
-            raise RedisUnavailableError from error
 
 
 def _field(service_name: str, instance: str) -> str:
