@@ -294,7 +294,7 @@ def ship(host: str, port: int) -> None:
     """
     from madang.calls.shipper import KafkaShipper, RedisShipper
     from madang.calls.spool import Reader, SpoolReader
-    from madang.system.topic import TopicWatch
+    from madang.system.topic import TopicReach
 
     settings = Settings.load()
     telemetry = configure(SHIP, instance_of(settings), log_level=settings.log_level)
@@ -310,7 +310,7 @@ def ship(host: str, port: int) -> None:
         key=instance_of(settings),
         live_is_behind=live_shipper.is_behind,
     )
-    topic, reports = TopicWatch(settings), RedisReports(settings.require_redis_url())
+    topic, reports = TopicReach(settings), RedisReports(settings.require_redis_url())
     watch = watch_process(
         SHIP,
         settings,
@@ -344,7 +344,7 @@ def record(host: str, port: int) -> None:
     """
     from madang.calls.kafka_source import KafkaSource
     from madang.calls.recorder import Recorder
-    from madang.system.topic import TopicWatch
+    from madang.system.topic import TopicReach
 
     settings = Settings.load()
     telemetry = configure(RECORD, instance_of(settings), log_level=settings.log_level)
@@ -353,7 +353,7 @@ def record(host: str, port: int) -> None:
     source = KafkaSource(settings, database)
     recorder = Recorder(database, source, telemetry, utc_now)
     telemetry.observe_record_lag(recorder.lag_seconds)
-    topic = TopicWatch(settings)
+    topic = TopicReach(settings)
     dependencies = {
         "kafka": Dependency(topic.check),
         "database": Dependency(database.ping),

@@ -77,11 +77,13 @@ class _ErrorLog:
         log.warning("kafka_error", code=error.name(), reason=error.str())
 
 
-def description_of(admin: AdminClient, topic: str) -> Future[TopicDescription]:
+def description_of(
+    admin: AdminClient, topic: str, seconds: float = DESCRIBE_SECONDS
+) -> Future[TopicDescription]:
     """The topic's description, once a broker has answered; a KafkaException where none does."""
     wanted = TopicCollection([topic])
     answers: dict[str, Future[TopicDescription]]
-    answers = admin.describe_topics(wanted, request_timeout=DESCRIBE_SECONDS)
+    answers = admin.describe_topics(wanted, request_timeout=seconds)
     return answers[topic]
 
 

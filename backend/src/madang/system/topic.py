@@ -4,10 +4,10 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeVar
 
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public
 
-from madang.calls.kafka import client_config, connected
+from madang.calls.kafka import client_config, connected, description_of
 from madang.errors import KafkaUnavailableError
 from madang.settings import Settings
 from madang.system.models import TopicEnds
@@ -18,7 +18,7 @@ ANSWER_SECONDS = 1.5
 Answer = TypeVar("Answer")
 
 
-class TopicWatch:
+class TopicReach:
     """Asks with a client of its own, so that nothing waits that delivers or records."""
 
     def __init__(self, settings: Settings) -> None:
@@ -51,11 +51,7 @@ class TopicWatch:
         return self._ends
 
     def _ask(self) -> TopicEnds:
-        described = self._answer(
-            self._admin.describe_topics(
-                TopicCollection([self._topic]), request_timeout=ANSWER_SECONDS
-            )[self._topic]
-        )
+        described = self._answer(description_of(self._admin, self._topic, ANSWER_SECONDS))
         numbers = sorted(partition.id for partition in described.partitions)
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # without types there
         wanted = {TopicPartition(self._topic, number): latest for number in numbers}
