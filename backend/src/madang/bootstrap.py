@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -204,7 +204,7 @@ def api_worker() -> "WSGIApplication":
         accounts,
         recent,
         RedisBus(url),
-        system=system_service(settings, database, reports),
+        system=system_service(settings, database, reports, redis_version=reports.version),
         first_pages=FirstPageCache(cache),
         dependencies=dependencies,
     )
@@ -409,17 +409,25 @@ def watch_process(
     return watch
 
 
-def system_service(settings: Settings, database: Database, reports: RedisReports) -> SystemService:
-    """What the API's page of the system asks, where each service is a process."""
+def system_service(
+    settings: Settings,
+    database: Database,
+    reports: ProcessReports,
+    *,
+    service_name: str = API,
+    expected: Sequence[str] = SERVICES,
+    redis_version: Callable[[], str] | None = None,
+) -> SystemService:
+    """What the page of the system asks; without Redis and brokers where `redis_version` is None."""
     return SystemService(
         database,
         reports,
         settings.require_spool_dir(),
-        service_name=API,
+        service_name=service_name,
         instance=instance_of(settings),
         spool_max_bytes=settings.spool_max_bytes,
-        expected=SERVICES,
-        redis_version=reports.version,
+        expected=expected,
+        redis_version=redis_version,
     )
 
 
@@ -454,7 +462,7 @@ def openapi_document() -> str:
     from madang.http.openapi import describe
     from madang.live.bus import LocalBus
 
-    settings = Settings.load(public_url=None)
+    settings = Settings.load(public_url=None, spool_dir=Path("never-read"))
     database = Database("sqlite:///never-opened.db")
     accounts = account_service(settings, database, b"\0" * 32, NoSessionCache())
     app, _ = build_app(
@@ -463,15 +471,7 @@ def openapi_document() -> str:
         accounts,
         MemoryRecentCalls(),
         LocalBus(),
-        system=SystemService(
-            database,
-            MemoryReports(),
-            Path("never-read"),
-            service_name=API,
-            instance=API,
-            spool_max_bytes=settings.spool_max_bytes,
-            expected=SERVICES,
-        ),
+        system=system_service(settings, database, MemoryReports()),
         first_pages=None,
         dependencies={},
     )

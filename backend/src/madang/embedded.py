@@ -20,6 +20,7 @@ from madang.bootstrap import (
     instance_of,
     open_spool,
     spool_check,
+    system_service,
     watch_process,
 )
 from madang.calls import history
@@ -41,7 +42,6 @@ from madang.live.bus import LocalBus
 from madang.settings import Settings
 from madang.system.figures import history_figures, spool_figures
 from madang.system.reports import MemoryReports
-from madang.system.service import SystemService
 from madang.telemetry import Figures, configure
 
 SERVICE = "madang"
@@ -99,7 +99,9 @@ def serve(host: str, port: int, data: Path) -> None:
         accounts,
         recent,
         bus,
-        system=system_service(settings, database, reports),
+        system=system_service(
+            settings, database, reports, service_name=SERVICE, expected=[SERVICE]
+        ),
         first_pages=None,
         dependencies=dependencies,
     )
@@ -151,19 +153,6 @@ def measure(database: Database, spool: SpoolWriter, recorder: Recorder, live: Li
         **history_figures(database, None),
         "streams": live.hub.streams,
     }
-
-
-def system_service(settings: Settings, database: Database, reports: MemoryReports) -> SystemService:
-    """What the page of the system asks where everything is this process."""
-    return SystemService(
-        database,
-        reports,
-        settings.require_spool_dir(),
-        service_name=SERVICE,
-        instance=instance_of(settings),
-        spool_max_bytes=settings.spool_max_bytes,
-        expected=[SERVICE],
-    )
 
 
 def take_data_directory(data: Path) -> int:
