@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from madang import bootstrap
+from madang import delivery
 from measure.samples import Samples
 
 
 def main() -> None:
     """Run until SIGTERM, then write what was seen."""
     file, command, _, port = sys.argv[1:]
-    run = {"record": bootstrap.record, "ship": bootstrap.ship}[command]
+    run = {"record": delivery.record, "ship": delivery.ship}[command]
     samples = Samples()
     with samples.taken():
         run("127.0.0.1", int(port))

@@ -1,11 +1,8 @@
 """Puts the processes together. The only place that constructs adapters."""
 
-import gc
 import json
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -37,10 +34,9 @@ from madang.db import migrate as schema
 from madang.db.engine import Database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
-from madang.http.asgi import probes_app
 from madang.http.guard import Authenticate
 from madang.http.health import Dependency, health_blueprint
-from madang.http.server import serve_asgi, serve_wsgi, serving_beside
+from madang.http.server import serve_asgi, serve_wsgi
 from madang.http.worker import at_worker_end
 from madang.live.app import Live, live_app
 from madang.live.bus import EventBus
@@ -50,7 +46,7 @@ from madang.messages.models import BoardEvent
 from madang.messages.routes import messages_blueprint
 from madang.messages.service import MessageService
 from madang.settings import Settings
-from madang.system.figures import history_figures, spool_figures, spool_remark
+from madang.system.figures import spool_figures
 from madang.system.models import TopicEnds
 from madang.system.reports import MemoryReports, ProcessReports, RedisReports
 from madang.system.routes import system_blueprint
@@ -70,7 +66,6 @@ THREADS_VARIABLE = "MADANG_API_THREADS"
 STARTED_VARIABLE = "MADANG_API_STARTED_AT"
 REDIS_SECONDS = 2.0
 TELEMETRY_SECONDS = 3.0
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def instance_of(settings: Settings) -> str:
@@ -286,111 +281,6 @@ def live(host: str, port: int) -> None:
     telemetry.shutdown()
 
 
-def ship(host: str, port: int) -> None:
-    """Run `madang ship` until it is told to stop, with its probes on `host` and `port`.
-
-    Raises:
-        MadangError: a setting is missing, the port cannot be had, or the spool cannot be read.
-    """
-    from madang.calls.shipper import KafkaShipper, RedisShipper
-    from madang.calls.spool import Reader, SpoolReader
-    from madang.system.topic import TopicReach
-
-    settings = Settings.load()
-    telemetry = configure(SHIP, instance_of(settings), log_level=settings.log_level)
-    directory = settings.require_spool_dir()
-    directory.mkdir(parents=True, exist_ok=True)
-    live_shipper = RedisShipper(
-        RedisRecentCalls(redis_client(settings)), SpoolReader(directory, Reader.live)
-    )
-    shipper = KafkaShipper(
-        settings,
-        SpoolReader(directory, Reader.durable),
-        telemetry,
-        key=instance_of(settings),
-        live_is_behind=live_shipper.is_behind,
-    )
-    topic, reports = TopicReach(settings), RedisReports(settings.require_redis_url())
-    watch = watch_process(
-        SHIP,
-        settings,
-        telemetry,
-        {
-            "spool": Dependency(lambda: spool_remark(directory)),
-            "kafka": Dependency(topic.check, needed=False),
-            "redis": Dependency(reports.check, needed=False),
-        },
-        lambda: {**spool_figures(directory, utc_now), **shipper.figures()},
-        reports=reports,
-        topic=topic.ends,
-    )
-    stop = stop_on_signals()
-    collect_garbage_rarely()
-    with serving_beside(probes_app(watch.ready), host, port), watch.running():
-        thread = threading.Thread(target=live_shipper.run, args=[stop], name="redis", daemon=True)
-        thread.start()
-        log.info("shipping", spool=str(directory), topic=settings.kafka_topic)
-        shipper.run(stop)
-        thread.join(REDIS_SECONDS)
-    shipper.close()
-    telemetry.shutdown()
-
-
-def record(host: str, port: int) -> None:
-    """Run `madang record` until it is told to stop, with its probes on `host` and `port`.
-
-    Raises:
-        MadangError: a setting is missing, the schema does not fit, or the port cannot be had.
-    """
-    from madang.calls.kafka_source import KafkaSource
-    from madang.calls.recorder import Recorder
-    from madang.system.topic import TopicReach
-
-    settings = Settings.load()
-    telemetry = configure(RECORD, instance_of(settings), log_level=settings.log_level)
-    database = Database(settings.require_database_url(), pool_size=2)
-    schema.check(database)
-    source = KafkaSource(settings, database)
-    recorder = Recorder(database, source, telemetry, utc_now)
-    telemetry.observe_record_lag(recorder.lag_seconds)
-    topic = TopicReach(settings)
-    dependencies = {
-        "kafka": Dependency(topic.check),
-        "database": Dependency(database.ping),
-        "recorder": Dependency(recorder.check, needed=False),
-    }
-    reports = None
-    if settings.redis_url is not None:
-        reports = RedisReports(settings.require_redis_url())
-        dependencies["redis"] = Dependency(reports.check, needed=False)
-    watch = watch_process(
-        RECORD,
-        settings,
-        telemetry,
-        dependencies,
-        lambda: {**recorder.figures(), **history_figures(database, topic.ends())},
-        reports=reports,
-        topic=topic.ends,
-    )
-    stop = stop_on_signals()
-    collect_garbage_rarely()
-    with serving_beside(probes_app(watch.ready), host, port), watch.running():
-        log.info("recording", topic=settings.kafka_topic)
-        recorder.run(stop)
-    source.close()
-    database.close()
-    telemetry.shutdown()
-
-
-def collect_garbage_rarely() -> None:
-    """For a process that handles events by the thousand, none of which is part of a cycle.
-
-    By default the collector looks through them after every 700: a quarter of a recorder's time.
-    """
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-
-
 def watch_process(
     service_name: str,
     settings: Settings,
@@ -429,14 +319,6 @@ def system_service(
         expected=expected,
         redis_version=redis_version,
     )
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def migrate(*, check_only: bool) -> str:
