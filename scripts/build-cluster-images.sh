@@ -83,9 +83,10 @@ stand_in() {
   archive "$name" "$reference" "$digest" "$@" "$root/$stand_ins/$name"
 }
 
-own
+# What changes most stands last, as the images' reader wants it.
+printf 'FROM localhost/madang-base/debian\nCMD ["sleep", "infinity"]\n' >"$work/Dockerfile"
+archive shell docker.io/library/debian:bookworm-slim "$(short <<<"$bases")" --file "$work/Dockerfile" "$work"
 stand_in mariadb ''
 stand_in redis ''
 stand_in kafka "$(<"$(cache_directory)/kafka/lib.stamp")" --build-context "jars=$(cache_directory)/kafka/lib"
-printf 'FROM localhost/madang-base/debian\nCMD ["sleep", "infinity"]\n' >"$work/Dockerfile"
-archive shell docker.io/library/debian:bookworm-slim "$(short <<<"$bases")" --file "$work/Dockerfile" "$work"
+own

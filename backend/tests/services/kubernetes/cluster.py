@@ -76,7 +76,9 @@ class Cluster:
         name = name or f"test-{uuid4().hex[:8]}"
         self.kubectl("create", "namespace", name)
         try:
-            self.kubectl("label", "namespace", name, f"pod-security.kubernetes.io/enforce={enforce}")
+            self.kubectl(
+                "label", "namespace", name, f"pod-security.kubernetes.io/enforce={enforce}"
+            )
             yield name
         finally:
             self.kubectl("delete", "namespace", name, "--wait", seconds=300)
@@ -89,7 +91,13 @@ class Cluster:
             address = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
             process = Process(
                 f"port-forward to {target}",
-                [program("kubectl"), "port-forward", f"--namespace={namespace}", target, f":{port}"],
+                [
+                    program("kubectl"),
+                    "port-forward",
+                    f"--namespace={namespace}",
+                    target,
+                    f":{port}",
+                ],
                 log=log,
                 environment=self.environment,
                 ready=lambda: address.search(log.read_text()) is not None,

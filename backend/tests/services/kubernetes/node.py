@@ -6,7 +6,6 @@ kube-router for NetworkPolicies, in a sandbox. kubectl and helm work from outsid
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,19 @@ from pathlib import Path
 from tests.services.errors import ServiceError
 from tests.services.kubernetes.cgroup import cgroup
 from tests.services.kubernetes.cluster import Cluster
+from tests.services.kubernetes.containerd import containerd_process, image_store, load_images
 from tests.services.kubernetes.control_plane import NODE, SERVICES, ControlPlane, control_plane
 from tests.services.kubernetes.programs import built
 from tests.services.kubernetes.sandbox import Sandbox, sandbox
-from tests.services.process import Process, find_program
+from tests.services.process import Process
 
 _FILES = Path(__file__).with_name("node_files")
 _ADDONS = Path(__file__).with_name("addons")
 _PODS = "10.244.0.0/24"
 _READY_SECONDS = 60
-_IMPORT_SECONDS = 300
-TOOLS_IMAGE = "docker.io/library/debian:bookworm-slim"
-"""A shell: holds the namespaces of pods and makes the directories of volumes."""
+# Holds the namespaces of pods and makes the directories of volumes.
+_SHELL_IMAGE = "docker.io/library/debian:bookworm-slim"
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -40,14 +40,8 @@ class Node:
         return self.sandbox.address
 
     def load(self, archive: Path) -> None:
-        """Bring images in, out of an archive as `podman save` writes it."""
-        load(self.sandbox, archive)
-
-
-def load(box: Sandbox, archive: Path) -> None:
-    """Bring images in, out of an archive as `podman save` writes it."""
-    words = ("ctr", "--namespace=k8s.io", "images", "import", archive)
-    box.run(*words, seconds=_IMPORT_SECONDS)
+        """Bring more images in, out of an archive as `podman save` writes it."""
+        load_images(self.sandbox, archive)
 
 
 @contextmanager
@@ -68,13 +62,13 @@ def node(directory: Path, archives: Sequence[Path]) -> Iterator[Node]:
             programs=built(),
             certificates=directory / "control" / "certificates",
         )
-        side_by_side = ends.enter_context(ThreadPoolExecutor(1))
-        containerd = _containerd(box, directory)
+        store = ends.enter_context(image_store(archives))
+        containerd = containerd_process(box, directory / "containerd.log", store)
         ends.callback(containerd.stop, 0)
-        loaded = side_by_side.submit(_load, containerd, box, archives)
+        containerd.spawn()
         plane = ends.enter_context(control_plane(directory / "control", box))
         plane.cluster.kubectl("apply", "--recursive", "--filename", _ADDONS)
-        loaded.result()
+        containerd.wait_ready()
         for process in _processes(plane, group):
             ends.callback(process.stop, 0)
             process.start()
@@ -87,21 +81,6 @@ def _link(box: Sandbox, **targets: Path) -> None:
     box.run("mkdir", "/run/madang")
     for name, target in targets.items():
         box.run("ln", "--symbolic", target, f"/run/madang/{name}")
-
-
-def _containerd(box: Sandbox, directory: Path) -> Process:
-    return Process(
-        "containerd",
-        box.inside(find_program("containerd"), "--config=/run/madang/files/containerd.toml"),
-        log=directory / "containerd.log",
-        ready=lambda: box.succeeds("ctr", "version"),
-    )
-
-
-def _load(containerd: Process, box: Sandbox, archives: Sequence[Path]) -> None:
-    containerd.start()
-    for archive in archives:
-        load(box, archive)
 
 
 def _processes(plane: ControlPlane, group: str) -> list[Process]:
@@ -166,7 +145,7 @@ def _volumes(plane: ControlPlane) -> Process:
             "namespace": "kube-system",
             "config": "/run/madang/files/local-path.json",
             "helper-pod-file": "/run/madang/files/local-path-pod.yaml",
-            "helper-image": TOOLS_IMAGE,
+            "helper-image": _SHELL_IMAGE,
         },
         "start",
     )

@@ -13,6 +13,7 @@ from tests.services.errors import ServiceError
 from tests.services.kubernetes.cluster import Cluster
 from tests.services.kubernetes.images import Images, built_images, published_images
 from tests.services.kubernetes.node import node
+from tests.services.nginx import REPOSITORY
 
 _KIND_SECONDS = 600
 
@@ -55,15 +56,22 @@ def _docker_answers() -> bool:
 
 @contextmanager
 def _kind(directory: Path) -> Iterator[Chosen]:
-    """A cluster by kind, with Madang's images built by Docker; the stores' are the official ones."""
+    """A cluster by kind with Madang's images, built by Docker; the stores' are the official ones."""
     name = f"madang-{uuid4().hex[:8]}"
     directory.mkdir(parents=True)
     kubeconfig = directory / "kubeconfig"
-    _run("kind", "create", "cluster", "--name", name, "--kubeconfig", str(kubeconfig), "--wait=5m")
+    references = [f"madang:{name}", f"madang-web:{name}"]
+    for reference, source in zip(references, ("madang", "web"), strict=True):
+        dockerfile = REPOSITORY / "deploy" / "images" / source / "Dockerfile"
+        _run("docker", "build", "--file", str(dockerfile), "--tag", reference, str(REPOSITORY))
     try:
-        ...
+        _run("kind", "create", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}")
+        _run("kind", "load", "docker-image", f"--name={name}", *references)
+        cluster = Cluster(kubeconfig)
+        cluster.wait("condition=Ready", "nodes", "--all")
+        yield Chosen(cluster, Images(name), "kind")
     finally:
-        _run("kind", "delete", "cluster", "--name", name)
+        _run("kind", "delete", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}")
 
 
 def _run(*argv: str) -> None:
