@@ -8,6 +8,10 @@ from tests.services.kubernetes.release import COMPONENT, Release
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 RUNNING = ("web", "api", "live", "record", "mariadb", "redis", "kafka")
+KINDS = (
+    *("all", "secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims"),
+    *("networkpolicies", "poddisruptionbudgets", "horizontalpodautoscalers", "ingresses"),
+)
 DONE = ("migrate", "topics", "admin")
 
 
@@ -47,10 +51,7 @@ def test_administrator_of_the_secret_logs_in(board: Release) -> None:
 
 def test_uninstall_leaves_secrets_and_volumes_only(board: Release) -> None:
     board.uninstall()
-    kinds = (
-        "all,secrets,configmaps,persistentvolumeclaims,serviceaccounts,networkpolicies,ingresses"
-    )
-    left = board.cluster.get(f"{kinds}", f"--namespace={board.namespace}")
+    left = board.cluster.get(",".join(KINDS), f"--namespace={board.namespace}")
     names = {f"{one['kind']}/{one['metadata']['name']}" for one in left}
     assert names - {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"} == {
         "Secret/board-admin",

@@ -41,7 +41,7 @@ def authority(directory: Path, name: str) -> Authority:
 
 
 def certify(directory: Path, names: list[str]) -> None:
-    """All that a control plane needs: `ca`, `apiserver`, `kubelet-client`, `front-proxy`, `accounts`.
+    """All certificates and keys of a control plane.
 
     Args:
         directory: is made.

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ def cgroup() -> Iterator[str]:
     finally:
         # runc makes one more where both versions are mounted.
         for path in (*_ROOT.glob(name), *_ROOT.glob(f"*/{name}")):
-            wait_until(lambda path=path: _is_removed(path), _EMPTY_SECONDS, f"the end of {path}")
+            wait_until(partial(_is_removed, path), _EMPTY_SECONDS, f"the end of {path}")
 
 
 def _hierarchies() -> list[Path]:

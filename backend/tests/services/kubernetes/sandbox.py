@@ -83,7 +83,7 @@ def sandbox(directory: Path) -> Iterator[Sandbox]:
         "sandbox",
         [find_program("unshare"), *namespaces, "sh", "-c", _SETUP, "sandbox", directory],
         log=directory / "sandbox.log",
-        ready=lambda: (directory / "ready").exists(),
+        ready=(directory / "ready").exists,
     )
     holder.start()
     try:

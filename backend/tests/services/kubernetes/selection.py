@@ -56,7 +56,7 @@ def _docker_answers() -> bool:
 
 @contextmanager
 def _kind(directory: Path) -> Iterator[Chosen]:
-    """A cluster by kind with Madang's images, built by Docker; the stores' are the official ones."""
+    """A cluster by kind with Madang's images, by Docker; the stores' are the official ones."""
     name = f"madang-{uuid4().hex[:8]}"
     directory.mkdir(parents=True)
     kubeconfig = directory / "kubeconfig"
