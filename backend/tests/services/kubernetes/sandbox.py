@@ -98,7 +98,7 @@ def sandbox(directory: Path) -> Iterator[Sandbox]:
 
 @contextmanager
 def _cable(pid: int) -> Iterator[str]:
-    """A cable from the host into a process' network, for the block; the address of its inner end."""
+    """A cable from the host to a process, for the block; the address of its inner end."""
     name = next((name for name in map("madang{}".format, _NUMBERS) if _lay(name, pid)), None)
     if name is None:
         raise ServiceError("all names and addresses for nodes are taken: see `ip link`")
