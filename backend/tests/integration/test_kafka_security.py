@@ -80,3 +80,19 @@ def test_wrong_credentials_say_what_is_wrong(
         stack.run("topics")
 
     assert words in str(failed.value)
+
+
+def test_shipper_that_is_sent_to_a_controller_says_so_and_goes_on(
+    secured: SecuredKafka, redis_server: Redis, services_directory: Path
+) -> None:
+    dependencies = Dependencies(
+        "sqlite:///never-opened.db", redis_server.empty(0), secured.controller
+    )
+    ship = Stack(services_directory / "stack-controller", dependencies).ship
+    ship.log.parent.mkdir()
+    try:
+        ship.start()
+        wait_until(lambda: ship.log.read_text().count("_UNSUPPORTED_FEATURE") > 1, 30, "a new try")
+        assert ship.running
+    finally:
+        ship.stop()
