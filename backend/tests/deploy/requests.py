@@ -7,20 +7,20 @@ from tests.deploy.manifests import Object, Pod
 
 _PROFILES = ("small", "standard")
 _ONE_SHOTS = {"migrate", "topics", "admin", "prune", "test"}
-_HEAD = (
-    "| pod | container | small: pods | CPU | memory | limit | standard: pods | CPU | memory | limit |"
-)
+_AMOUNTS = ("CPU", "memory", "limit")
+_HEAD = ("pod", "container", "small: pods", *_AMOUNTS, "standard: pods", *_AMOUNTS)
 
 
 def table() -> list[str]:
     """Its lines; the limit is that of memory, for CPU has none."""
     pods = [_pods(profile) for profile in _PROFILES]
-    lines = [_HEAD, "| --- | --- |" + " ---: |" * 8]
+    lines = [f"| {' | '.join(_HEAD)} |", "| --- | --- |" + " ---: |" * 8]
     for name, pod in pods[0].items():
         for container in _running(pod):
             cells = [_cells(of[name], container["name"]) for of in pods]
             lines.append(f"| {name} | {container['name']} | {' | '.join(cells)} |")
-    return [*lines, f"| one-shots, while they run | | {' | '.join(_one_shot(p) for p in _PROFILES)} |"]
+    once = " | ".join(_one_shot(profile) for profile in _PROFILES)
+    return [*lines, f"| one-shots, while they run | | {once} |"]
 
 
 def _pods(profile: str) -> dict[str, Pod]:
