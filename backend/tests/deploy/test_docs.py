@@ -116,7 +116,7 @@ def test_resources_and_containers_are_the_charts() -> None:
         if kind in _KINDS and name not in own:
             assert (_KINDS[kind], name) in resources, f"{kind} {name}"
     containers = {name for kind, name in resources if kind == "container"}
-    assert set(re.findall(r" -c ([a-z-]+)", text)) <= containers
+    assert set(re.findall(r"kubectl .* -c ([a-z-]+)", text)) <= containers
 
 
 @cache

@@ -31,6 +31,7 @@ def _settings(kafka: SecuredKafka, protocol: str) -> dict[str, str]:
         "MADANG_KAFKA_SASL_USERNAME": USERNAME,
         "MADANG_KAFKA_SASL_PASSWORD": PASSWORD,
         "MADANG_KAFKA_PARTITIONS": "1",
+        "MADANG_KAFKA_COMPRESSION": "none",
         **({"MADANG_KAFKA_SSL_CA": str(kafka.authority)} if protocol == "SASL_SSL" else {}),
     }
 

@@ -69,7 +69,7 @@ class KafkaShipper:
             "enable.idempotence": True,
             "message.timeout.ms": 0,
             "linger.ms": 5,
-            "compression.type": "lz4",
+            "compression.type": settings.kafka_compression.value,
             "queue.buffering.max.messages": MOST_IN_FLIGHT * 2,
             "topic.metadata.refresh.interval.ms": 10_000,
         }

@@ -21,7 +21,7 @@ POOL_WAIT_SECONDS = 5
 _UNAVAILABLE_MARIADB = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055})
 """Too many connections, shutdown, lock wait, deadlock, killed, refused, gone, lost."""
 
-_DENIED_MARIADB = {
+_DENIED_MARIADB: dict[object, str] = {
     1044: "The database's user may not use it",
     1045: "The database refuses the user or the password of MADANG_DATABASE_URL",
     1049: "The server has no database of the name in MADANG_DATABASE_URL",
