@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from madang.calls.in_flight import Progress, Sent
 from madang.calls.kafka import client_config, connected
-from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
+from madang.calls.received import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
 from madang.calls.topic_question import TopicQuestion
