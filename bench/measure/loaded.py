@@ -34,8 +34,8 @@ class Load:
         """Ask for one kind of call after the other until the end of the block."""
         cookie = register(api_port)
         self.answered += 1
-        answer = _stream(live_port, cookie)
-        threading.Thread(target=self._read, args=[answer], name="stream", daemon=True).start()
+        stream = (live_port, cookie)
+        threading.Thread(target=self._read, args=stream, name="stream", daemon=True).start()
         with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(self._make, api_port, cookie)
             try:
@@ -54,10 +54,12 @@ class Load:
             self.refused += answers.refused
             self.broken += answers.broken
 
-    def _read(self, answer: http.client.HTTPResponse) -> None:
-        """To the end, which comes when the process is stopped."""
-        while chunk := answer.read1(_CHUNK):
-            self.streamed_bytes += len(chunk)
+    def _read(self, port: int, cookie: str) -> None:
+        """Come back where the stream ends, until told to stop."""
+        while not self._stop.is_set():
+            answer = _stream(port, cookie)
+            while chunk := answer.read1(_CHUNK):
+                self.streamed_bytes += len(chunk)
 
 
 def _stream(port: int, cookie: str) -> http.client.HTTPResponse:
