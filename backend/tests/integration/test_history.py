@@ -323,6 +323,21 @@ def test_prune_removes_what_is_older_and_statistics_still_equal_history(
     assert recount_all(database, check_only=True) == (len(kept), 0)
 
 
+def test_call_that_comes_again_after_it_was_pruned_goes_with_the_next_pruning(
+    database: Database, log: Log
+) -> None:
+    keep = timedelta(hours=4)
+    prune(database, keep, NOW)
+    before = statistics_rows(database)
+    oldest = min(log.calls, key=lambda event: event.timestamp)
+    log.record(oldest)
+    assert all_pages(database, Filters(), 100)[-1].id == oldest.id
+    assert recount_all(database, check_only=True)[1] == 0
+    assert statistics_rows(database) != before
+    assert prune(database, keep, NOW).calls == 1
+    assert statistics_rows(database) == before
+
+
 def test_prune_takes_rows_by_minute_after_a_week_and_rejected_events_with_their_hour(
     database: Database, log: Log
 ) -> None:
