@@ -31,7 +31,7 @@ from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
 from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
-from madang.db.engine import Database
+from madang.db.engine import PROBE_SECONDS, Database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
 from madang.http.guard import Authenticate
@@ -150,6 +150,15 @@ def open_spool(settings: Settings) -> SpoolWriter:
     )
 
 
+def asked_database(settings: Settings) -> Database:
+    """For what only asks how the database is: one that hangs is found out within two seconds.
+
+    Its connections are its own, so probes neither wait for requests nor take their connections.
+    """
+    url = settings.require_database_url()
+    return Database(url, pool_size=2, answer_seconds=PROBE_SECONDS)
+
+
 def spool_check(spool: SpoolWriter) -> str | None:
     """For readiness: a remark where calls went unrecorded.
 
@@ -189,7 +198,7 @@ def api_worker() -> "WSGIApplication":
     accounts = account_service(settings, database, settings.require_secret_key(), sessions)
     reports = RedisReports(url)
     dependencies = {
-        "database": Dependency(database.ping),
+        "database": Dependency(asked_database(settings).ping),
         "redis": Dependency(recent.ping, needed=False),
         "spool": Dependency(lambda: spool_check(spool), needed=False),
     }
@@ -258,7 +267,7 @@ def live(host: str, port: int) -> None:
     authenticate = authenticator(accounts, secure=settings.secure_cookies)
     feature = Live(RedisBus(settings.require_redis_url()), authenticate, accounts.valid_sessions)
     dependencies = {
-        "database": Dependency(database.ping),
+        "database": Dependency(asked_database(settings).ping),
         "redis": Dependency(feature.check),
     }
     watch = watch_process(
