@@ -31,7 +31,7 @@ from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
 from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
-from madang.db.engine import PROBE_SECONDS, Database
+from madang.db.engine import PROBE_SECONDS, REQUEST_SECONDS, Database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
 from madang.http.guard import Authenticate
@@ -186,7 +186,9 @@ def api_worker() -> "WSGIApplication":
     telemetry = configure(API, instance_of(settings), log_level=settings.log_level)
     at_worker_end(partial(telemetry.shutdown, TELEMETRY_SECONDS))
     database = Database(
-        settings.require_database_url(), pool_size=int(os.environ.get(THREADS_VARIABLE, "4"))
+        settings.require_database_url(),
+        pool_size=int(os.environ.get(THREADS_VARIABLE, "4")),
+        answer_seconds=REQUEST_SECONDS,
     )
     watch = RevocationWatch(database)
     watch.start()
@@ -260,7 +262,7 @@ def live(host: str, port: int) -> None:
     """
     settings = Settings.load()
     telemetry = configure(LIVE, instance_of(settings), log_level=settings.log_level)
-    database = Database(settings.require_database_url())
+    database = Database(settings.require_database_url(), answer_seconds=REQUEST_SECONDS)
     schema.check(database)
     secret_key = settings.require_secret_key()
     accounts = account_service(settings, database, secret_key, NoSessionCache())

@@ -2,7 +2,10 @@
 
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +29,9 @@ pytestmark = pytest.mark.integration
 
 TRUTH_SECONDS = 10
 RECOVERY_SECONDS = 60
+RESTARTED_SECONDS = 25
+"""Kubernetes asks a process every 10 s, waits 5 s, and restarts it after the third failure."""
+
 PASSWORD = "correct horse battery"
 ADMIN = {"username": "only-an-example-admin", "password": PASSWORD}
 
@@ -300,6 +306,37 @@ def test_database_that_hangs_is_named_by_whoever_needs_it_and_restarts_nobody(
     finally:
         world.mariadb.process.resume()
     becomes(lambda: world.ready("record")[0] == 200, "the recorder to be ready", RECOVERY_SECONDS)
+
+
+def test_api_is_alive_while_all_clients_wait_for_a_database_that_hangs(world: World) -> None:
+    assert world.mariadb.process is not None
+    ending, statuses = threading.Event(), []
+
+    def ask() -> None:
+        with httpx.Client(base_url=world.stack.url, cookies=world.admin.cookies) as client:
+            while not ending.is_set():
+                statuses.append(client.get("/api/logs/kafka", timeout=60).status_code)
+                ending.wait(0.5)
+
+    def is_alive() -> bool:
+        probes = (http_status(world.stack.api_port, "/api/health/live") for _ in range(5))
+        return all(status == 200 for status in probes)
+
+    with ThreadPoolExecutor(24) as clients:
+        began = time.monotonic()
+        world.mariadb.process.pause()
+        try:
+            asking = [clients.submit(ask) for _ in range(24)]
+            becomes(lambda: 503 in statuses, "the first answers", RESTARTED_SECONDS)
+            left = RESTARTED_SECONDS - (time.monotonic() - began)
+            becomes(is_alive, "the API to answer its probe again", left)
+        finally:
+            world.mariadb.process.resume()
+            becomes(lambda: statuses[-1:] == [200], "the database to be back", RECOVERY_SECONDS)
+            ending.set()
+    for each in asking:
+        each.result()
+    assert set(statuses) <= {200, 503}
 
 
 def test_state_of_the_system_is_for_administrators(world: World) -> None:

@@ -12,10 +12,16 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from madang.db.hanging import HangGuard
 from madang.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
+REQUEST_SECONDS = 10
+"""The same in a process that answers requests: all its threads may wait that long, once.
+
+Kubernetes takes a process for dead that does not answer for about 25 s.
+"""
 PROBE_SECONDS = 2
 """How long a question waits that only asks whether the database is well."""
 
@@ -43,11 +49,12 @@ class Database:
         Args:
             url: as `parse_url` reads it.
             pool_size: how many connections for questions, and for units of work, there may be.
-            answer_seconds: how long an answer of MariaDB is waited for; one that hangs counts as
-                unavailable after that.
+            answer_seconds: how long an answer of MariaDB is waited for. After that it counts as
+                hanging, and only one caller at a time waits again to find out whether it is back.
         """
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._hang = HangGuard()
         # Writers queue here in turn: SQLite's own busy wait polls, and polling starves somebody.
         self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
         options: dict[str, Any] = {
@@ -75,7 +82,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, or it broke.
         """
-        with connection_edge(), self.reads.connect() as connection:
+        with connection_edge(), self._hang.asking(), self.reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -85,7 +92,12 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, it broke, or a lock was not given.
         """
-        with connection_edge(), self._one_writer, self.writes.begin() as connection:
+        with (
+            connection_edge(),
+            self._one_writer,
+            self._hang.asking(),
+            self.writes.begin() as connection,
+        ):
             yield connection
 
     def ping(self) -> None:
