@@ -16,9 +16,10 @@ from madang.bootstrap import (
     watch_process,
 )
 from madang.calls.kafka_source import KafkaSource
+from madang.calls.live_shipper import RedisShipper
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.recorder import Recorder
-from madang.calls.shipper import KafkaShipper, RedisShipper
+from madang.calls.shipper import KafkaShipper
 from madang.calls.spool import Reader, SpoolReader
 from madang.clock import utc_now
 from madang.db import migrate as schema
