@@ -91,7 +91,7 @@ class Node:
 
 def quantity(text: str) -> float:
     """The number that Kubernetes writes so: 250m, 1.5, 128Mi, 1e3."""
-    number = text.rstrip("mkMGTi")
+    number = text.rstrip("mkKMGTi")
     unit: float = _UNITS[text[len(number) :]]
     return float(number) * unit
 

@@ -129,8 +129,13 @@ def state(pod: Object) -> str:
     status = pod["status"]
     if status.get("phase") == "Failed":
         return "failed"
+    sidecars = {
+        one["name"]
+        for one in pod["spec"].get("initContainers", ())
+        if one.get("restartPolicy") == "Always"
+    }
     for one in status.get("initContainerStatuses", ()):
-        if not one.get("ready") and not one.get("started"):
+        if not one.get("started" if one["name"] in sidecars else "ready"):
             return f"{one['name']} runs first" if "running" in one["state"] else _why(one)
     late = [one for one in status.get("containerStatuses", ()) if not one.get("ready")]
     return ", ".join(map(_why, late)) or "no node yet"
