@@ -29,8 +29,10 @@ class Installation:
         options = [f"--values={file}" for file in self.values]
         done = self._helm("template", str(self.chart), "--dry-run=server", "--no-hooks", *options)
         if done.returncode:
-            told = done.stderr.replace("Error: ", "", 1).strip()
-            yield Fault(f"the chart refuses the values: {told}", "change them in your --values")
+            error = KubectlError(done.stderr.replace("Error: ", "", 1).strip())
+            if error.forbidden:
+                raise error
+            yield Fault(f"the chart refuses the values: {error}", "change them in your --values")
             return
         self.objects, unknown = self.cluster.parse(done.stdout)
         for line in unknown:
@@ -56,9 +58,9 @@ class Installation:
             try:
                 found += look()
             except KubectlError as error:
-                if "forbidden" not in str(error).lower():
+                if not error.forbidden:
                     raise
-                say(f"    not checked: {what}, for that needs rights you do not have: {error}")
+                say(f"    not checked: {what}; {error}")
         return found
 
     def plan(self) -> Iterator[str]:
@@ -86,11 +88,6 @@ class Installation:
             return True
 
     @cached_property
-    def nodes(self) -> list[Object]:
-        """The cluster's nodes."""
-        return self.cluster.all("nodes")
-
-    @cached_property
     def status(self) -> str:
         """The state of the release in Helm's words, "" where there is none."""
         done = self._helm("status", "--output=json")
@@ -109,7 +106,9 @@ class Installation:
         others = [pod for pod in pods if not self._owns(pod)]
         grows = Cluster("kube-system").find("configmap", _AUTOSCALER) is not None
         wanted = capacity.demands(self.objects)
-        yield from checks.room(wanted, capacity.nodes(self.nodes, others), grows=grows)
+        yield from checks.room(
+            wanted, capacity.nodes(self.cluster.all("nodes"), others), grows=grows
+        )
 
     def _volumes(self) -> Iterator[Fault]:
         return checks.volumes(self.objects, self.cluster.all("storageclasses"), self._claims())
@@ -119,7 +118,8 @@ class Installation:
         return rights.check(self.cluster, wanted)
 
     def _accepted(self) -> Iterator[Fault]:
-        return plan.check(self.cluster, self.objects, namespace=self.has_namespace)
+        if self.objects:
+            yield from plan.check(self.cluster, self.objects, namespace=self.has_namespace)
 
     def _claims(self) -> list[Object]:
         return self.cluster.of_release("persistentvolumeclaims", self.release)

@@ -12,6 +12,11 @@ Object = Mapping[str, Any]
 class KubectlError(Exception):
     """kubectl failed; its own words."""
 
+    @property
+    def forbidden(self) -> bool:
+        """Whether it is a matter of rights."""
+        return "forbidden" in str(self).lower()
+
 
 @dataclass(frozen=True)
 class Cluster:

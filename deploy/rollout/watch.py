@@ -17,8 +17,7 @@ UP_SECONDS = 900
 ANSWER_SECONDS = 60
 TOLD_SECONDS = 5
 """How long something is wrong before it is told: much of it mends itself at once."""
-LASTING_SECONDS = 60
-"""How long something that is rarely mended by waiting is waited for."""
+LOST_SECONDS = 30
 LOG_LINES = 15
 
 
@@ -44,7 +43,7 @@ class Watch:
             NotUpError: something cannot come up, or it takes too long.
             KubectlError: kubectl fails.
         """
-        while not (now := self._look()).done:
+        while not (now := self._patient_look()).done:
             self._tell(now)
             if lasting := self._lasting(now):
                 raise NotUpError(self._report(now, lasting))
@@ -52,6 +51,18 @@ class Watch:
                 raise NotUpError(self._report(now, f"not up after {UP_SECONDS} s"))
             time.sleep(2)
         self._tell(now)
+
+    def _patient_look(self) -> Workloads:
+        """A connection that is lost for a moment is no reason to give up."""
+        end = time.monotonic() + LOST_SECONDS
+        while True:
+            try:
+                return self._look()
+            except KubectlError as error:
+                if error.forbidden or time.monotonic() > end:
+                    raise
+                say(f"           {error}; asking again")
+                time.sleep(2)
 
     def _look(self) -> Workloads:
         objects = self._cluster.of_release(KINDS, self._release)
@@ -78,7 +89,7 @@ class Watch:
         if now.failed_jobs:
             return f"given up: {', '.join(now.failed_jobs)}"
         for one in now.troubles():
-            if one.lasting and self._lasts(one) >= LASTING_SECONDS:
+            if self._lasts(one) >= one.patience_seconds:
                 return str(one)
         return ""
 

@@ -1,5 +1,6 @@
 """What has come up and what has not, read out of workloads, pods and events."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,9 +42,11 @@ class Trouble:
         return f"{self.name}: {self.reason}{self.message and ': '}{self.message}"
 
     @property
-    def lasting(self) -> bool:
-        """Whether it is rarely mended by waiting."""
-        return self.reason in _LASTING
+    def patience_seconds(self) -> float:
+        """How long waiting may mend it. A new node takes some minutes."""
+        if self.reason == "Unschedulable":
+            return 300
+        return 60 if self.reason in _LASTING else math.inf
 
     @property
     def advice(self) -> str:

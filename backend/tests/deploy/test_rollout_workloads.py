@@ -132,7 +132,7 @@ def test_container_that_cannot_start_says_why_in_its_own_words(reason: str) -> N
     (told,) = Workloads([job(active=1), pod(waiting(reason, "no such thing"))], []).troubles()
 
     assert str(told) == f"pod: {reason}: no such thing"
-    assert told.lasting
+    assert told.patience_seconds == 60
 
 
 def test_crash_says_how_it_ended() -> None:
