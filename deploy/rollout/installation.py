@@ -32,11 +32,10 @@ class Installation:
             error = KubectlError(done.stderr.replace("Error: ", "", 1).strip())
             if error.forbidden:
                 raise error
-            yield Fault(f"the chart refuses the values: {error}", "change them in your --values")
+            mend = "change them in your --values, or install what they ask for"
+            yield Fault(f"Helm refuses the values: {error}", mend)
             return
-        self.objects, unknown = self.cluster.parse(done.stdout)
-        for line in unknown:
-            yield Fault(line, "install what defines this kind, or switch it off in your --values")
+        self.objects = self.cluster.parse(done.stdout)
 
     def faults(self) -> list[Fault]:
         """All that is in the way and can be seen without changing anything.
@@ -71,7 +70,7 @@ class Installation:
         """
         before: list[Object] = []
         if self.status:
-            before, _ = self.cluster.parse(self._helm("get manifest").stdout)
+            before = self.cluster.parse(self._helm("get manifest").stdout)
         return plan.changes(self.cluster, before, self.objects, namespace=self.has_namespace)
 
     @cached_property

@@ -14,7 +14,7 @@ from rollout.kubectl import Cluster, KubectlError
 from rollout.workloads import KINDS, Trouble, Workloads
 
 UP_SECONDS = 900
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 30
 TOLD_SECONDS = 5
 """How long something is wrong before it is told: much of it mends itself at once."""
 LOST_SECONDS = 30
