@@ -3,7 +3,6 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.services.kubernetes.cluster import Cluster
 from tests.services.nginx import REPOSITORY

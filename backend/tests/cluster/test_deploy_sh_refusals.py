@@ -5,7 +5,6 @@ Their pods are ready at once and answer nothing.
 
 import os
 import pty
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,8 +195,11 @@ def test_missing_rights_are_told_with_the_role_that_gives_them(
     told = Scripts(limited, NAMESPACE, scripts.options).deploy()
 
     assert told.returncode == 1
-    assert "you may not: create pods, create pods/portforward, delete pods, list secrets" in told.stderr
-    assert f"kubectl create rolebinding madang-deployer --clusterrole=admin" in told.stderr
+    assert (
+        "you may not: create pods, create pods/portforward, delete pods, list secrets"
+        in told.stderr
+    )
+    assert "kubectl create rolebinding madang-deployer --clusterrole=admin" in told.stderr
     assert "not checked: room on the nodes" in told.stdout
 
 
@@ -210,7 +212,7 @@ def test_release_that_was_cut_off_is_told_and_its_command_frees_it(
     install = ["helm", "install", "madang", str(CHART), f"--namespace={NAMESPACE}", "--wait"]
     helm = Process("helm", install, log=tmp_path / "log", environment=fake.environment)
     helm.start()
-    owned = f"--selector=name=madang,owner=helm"
+    owned = "--selector=name=madang,owner=helm"
     wait_until(lambda: fake.get("secrets", owned, f"--namespace={NAMESPACE}"), 60, "the release")
     helm.kill()
     fake.kubectl("uncordon", "fake-1", "fake-2")
