@@ -189,27 +189,16 @@ def _has_pods(one: Object) -> bool:
     return any(status.get(key) for key in ("replicas", "active", "succeeded", "failed"))
 
 
-def _deployment_done(one: Object) -> bool:
-    counts = ("replicas", "updatedReplicas", "availableReplicas")
-    return _is_seen(one) and _counts(one, counts) == {one["spec"]["replicas"]}
-
-
-def _stateful_set_done(one: Object) -> bool:
-    counts = ("replicas", "updatedReplicas", "readyReplicas")
-    return _is_seen(one) and _counts(one, counts) == {one["spec"]["replicas"]}
-
-
-def _counts(one: Object, names: Iterable[str]) -> set[int]:
-    return {one["status"].get(name, 0) for name in names}
-
-
-def _is_seen(one: Object) -> bool:
-    """Whether the controller knows what was last asked for."""
-    return int(one["status"].get("observedGeneration", 0)) >= int(one["metadata"]["generation"])
+def _is_rolled_out(one: Object) -> bool:
+    """Whether all pods are of the version last asked for, and available, and no others are left."""
+    seen = int(one["status"].get("observedGeneration", 0)) >= int(one["metadata"]["generation"])
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    counts = {one["status"].get(name, 0) for name in names}
+    return seen and counts == {one["spec"]["replicas"]}
 
 
 _COMPLETE: Mapping[str, Callable[[Object], bool]] = {
-    "Deployment": _deployment_done,
-    "StatefulSet": _stateful_set_done,
+    "Deployment": _is_rolled_out,
+    "StatefulSet": _is_rolled_out,
     "Job": lambda one: _condition(one, "Complete"),
 }

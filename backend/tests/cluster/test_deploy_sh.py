@@ -87,6 +87,21 @@ def test_image_that_no_node_can_have_is_told_before_anything_is_installed(
     assert scripts.cluster.get("pods", here) == []
 
 
+def test_pod_that_does_not_come_up_is_told_with_its_last_words(
+    scripts: Scripts, tmp_path: Path
+) -> None:
+    values = tmp_path / "wrong.yaml"
+    values.write_text('mariadb: {settings: {no-such-setting: "1"}}\n')
+
+    told = scripts.deploy("--values", str(values))
+
+    assert told.returncode == 1
+    assert "madang-mariadb-0: CrashLoopBackOff: mariadb ended with" in told.stderr
+    assert "last lines of madang-mariadb-0:" in told.stderr
+    assert "unknown variable 'no-such-setting=1'" in told.stderr
+    assert "run the same command again to go on" in told.stderr
+
+
 def test_deploy_installs_until_the_board_answers(scripts: Scripts, board: Release) -> None:
     done = scripts.deploy()
 
