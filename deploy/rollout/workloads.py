@@ -1,7 +1,7 @@
 """What has come up and what has not, read out of workloads, pods and events."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
