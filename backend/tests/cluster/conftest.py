@@ -11,6 +11,7 @@ import pytest
 
 from tests.services.kubernetes.cluster import Cluster
 from tests.services.kubernetes.images import Images
+from tests.services.kubernetes.node_shell import NodeShell, node_shell
 from tests.services.kubernetes.release import Release
 from tests.services.kubernetes.selection import Chosen, chosen_cluster
 
@@ -32,6 +33,13 @@ def cluster(chosen: Chosen) -> Cluster:
 def images(chosen: Chosen) -> Images:
     """Madang's images, where the cluster finds them."""
     return chosen.images
+
+
+@pytest.fixture(scope="session")
+def nodes(cluster: Cluster) -> Iterator[NodeShell]:
+    """A shell on the nodes; `nodes.kill(pod, "api")` ends a container with SIGKILL, in place."""
+    with node_shell(cluster) as shell:
+        yield shell
 
 
 @pytest.fixture(scope="module")

@@ -88,6 +88,12 @@ def test_liveness_asks_for_nothing_that_stands_behind() -> None:
                 assert container[probe]["httpGet"]["path"] == "/api/health/live"
 
 
+def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
+    for pod in rendered("nothing").pods:
+        for container in pod.spec["containers"]:
+            assert "exec" not in container.get("livenessProbe", {}), container["name"]
+
+
 @pytest.mark.parametrize("case", ALL)
 def test_processes_wait_for_the_schema_and_never_for_a_hook(case: str) -> None:
     manifests = rendered(case)

@@ -1,5 +1,6 @@
 """A control group of its own for the pods of a node."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+from tests.services.process import is_alive
 from tests.services.waiting import wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -15,16 +17,20 @@ _EMPTY_SECONDS = 10
 
 @contextmanager
 def cgroup() -> Iterator[str]:
-    """Its path, as kubelet takes it; gone after the block, when its processes are."""
-    name = f"madang-{uuid4().hex[:8]}"
+    """Its path, as kubelet takes it; gone after the block, when its processes are.
+
+    What a killed process left behind is removed first.
+    """
+    for left in {path.name for path in _named("madang-*-*")}:
+        if not is_alive(int(left.split("-")[1])):
+            _remove(left)
+    name = f"madang-{os.getpid()}-{uuid4().hex[:8]}"
     try:
         for hierarchy in _hierarchies():
             _make(hierarchy / name)
         yield f"/{name}"
     finally:
-        # runc makes one more where both versions are mounted.
-        for path in (*_ROOT.glob(name), *_ROOT.glob(f"*/{name}")):
-            wait_until(partial(_is_removed, path), _EMPTY_SECONDS, f"the end of {path}")
+        _remove(name)
 
 
 def _hierarchies() -> list[Path]:
@@ -45,6 +51,21 @@ def _make(path: Path) -> None:
     for setting in ("cpuset.cpus", "cpuset.mems"):
         if (path / "tasks").exists() and (path / setting).exists():
             shutil.copyfile(path.parent / setting, path / setting)
+    # With the default all pods together get no more of a busy machine than one other process.
+    processors = os.cpu_count() or 1
+    for setting, one in (("cpu.shares", 1024), ("cpu.weight", 100)):
+        if (path / setting).exists():
+            (path / setting).write_text(str(2 * one * processors))
+
+
+def _named(pattern: str) -> list[Path]:
+    """In all hierarchies: runc makes one more where both versions are mounted."""
+    return [*_ROOT.glob(pattern), *_ROOT.glob(f"*/{pattern}")]
+
+
+def _remove(name: str) -> None:
+    for path in _named(name):
+        wait_until(partial(_is_removed, path), _EMPTY_SECONDS, f"the end of {path}")
 
 
 def _is_removed(path: Path) -> bool:
