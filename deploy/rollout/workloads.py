@@ -89,11 +89,16 @@ class Workloads:
         ]
 
     def line(self) -> str:
-        """How far it is, and what it waits for."""
-        waiting = [f"{_name(pod)} ({state(pod)})" for pod in self.unready]
+        """How far it is, and which components wait for what."""
+        waiting: dict[str, set[str]] = {}
+        for pod in self.unready:
+            component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            waiting.setdefault(state(pod), set()).add(component)
         complete = [_COMPLETE[one["kind"]](one) for one in self._wanted]
-        done = f"{sum(complete)} of {len(complete)} are up"
-        return f"{done}, waiting for {', '.join(waiting)}" if waiting else done
+        return "; ".join(
+            [f"{sum(complete)} of {len(complete)} are up"]
+            + [f"{', '.join(sorted(names))}: {what}" for what, names in waiting.items()]
+        )
 
     def troubles(self) -> Iterator[Trouble]:
         """Why what is not up is not."""
@@ -139,14 +144,14 @@ def state(pod: Object) -> str:
     }
     for one in status.get("initContainerStatuses", ()):
         if not one.get("started" if one["name"] in sidecars else "ready"):
-            return f"{one['name']} runs first" if "running" in one["state"] else _why(one)
+            return f"{one['name']} first" if "running" in one["state"] else _why(one)
     late = [one for one in status.get("containerStatuses", ()) if not one.get("ready")]
-    return ", ".join(map(_why, late)) or "no node yet"
+    return ", ".join(dict.fromkeys(map(_why, late))) or "no node yet"
 
 
 def _why(container: Object) -> str:
-    waiting = _waiting(container).get("reason")
-    return f"{container['name']}: {waiting or 'not ready'}"
+    reason = _waiting(container).get("reason") or "not ready"
+    return "starting" if reason in _STARTING else f"{container['name']} {reason}"
 
 
 def _of_pod(pod: Object) -> Iterator[Trouble]:

@@ -83,7 +83,7 @@ def test_image_that_no_node_can_have_is_told_before_anything_is_installed(
     assert "cannot be pulled, ErrImagePull" in refused.stderr
     assert "mend: push it, or name yours by image.registry" in refused.stderr
     here = f"--namespace={scripts.namespace}"
-    assert scripts.cluster.helm("list", "--all", "--short", here) == ""
+    assert scripts.cluster.get("secrets", "--selector=owner=helm", here) == []
     assert scripts.cluster.get("pods", here) == []
 
 
@@ -135,7 +135,7 @@ def test_deploy_that_is_stopped_goes_on_the_next_time(
     deploy = Process("deploy.sh", command, log=log, environment=scripts.environment)
 
     deploy.start()
-    wait_until(lambda: "are up, waiting for" in log.read_text(), 300, "the wait for its pods")
+    wait_until(lambda: "10 are up; " in log.read_text(), 300, "the wait for its pods")
     os.killpg(deploy.pid, signal.SIGINT)
     code = deploy.wait(60)
     again = scripts.deploy("--values", str(values))
