@@ -39,8 +39,14 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except MadangError as error:
-            click.echo(f"madang: {error.detail}", err=True)
+            click.echo(f"madang: {error.detail}{_words_of_driver(error)}", err=True)
             sys.exit(EXIT_SETTING if isinstance(error, ConfigurationError) else EXIT_FAULT)
+
+
+def _words_of_driver(error: MadangError) -> str:
+    """What the database's driver said, as `: (2003, "Can't connect to ...")`; empty elsewhere."""
+    said = getattr(error.__cause__, "orig", None)
+    return "" if said is None else f": {said}"
 
 
 @click.group(cls=_Group, epilog=ENVIRONMENT)

@@ -275,6 +275,7 @@ def test_brokers_outside_are_reached_as_values_say() -> None:
         given = _plain(container)
         assert given["MADANG_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
         assert given["MADANG_KAFKA_SASL_MECHANISM"] == "PLAIN"
+        assert given["MADANG_KAFKA_COMPRESSION"] == "none"
         assert {"MADANG_KAFKA_SASL_USERNAME", "MADANG_KAFKA_SASL_PASSWORD"} <= set(given)
         folder = given["MADANG_KAFKA_SSL_CA"].rpartition("/")[0]
         assert folder in {mount["mountPath"] for mount in container["volumeMounts"]}

@@ -31,6 +31,7 @@ def _settings(kafka: SecuredKafka, protocol: str) -> dict[str, str]:
         "MADANG_KAFKA_SASL_USERNAME": USERNAME,
         "MADANG_KAFKA_SASL_PASSWORD": PASSWORD,
         "MADANG_KAFKA_PARTITIONS": "1",
+        "MADANG_KAFKA_COMPRESSION": "none",
         **({"MADANG_KAFKA_SSL_CA": str(kafka.authority)} if protocol == "SASL_SSL" else {}),
     }
 
@@ -80,3 +81,19 @@ def test_wrong_credentials_say_what_is_wrong(
         stack.run("topics")
 
     assert words in str(failed.value)
+
+
+def test_shipper_that_is_sent_to_a_controller_says_so_and_goes_on(
+    secured: SecuredKafka, redis_server: Redis, services_directory: Path
+) -> None:
+    dependencies = Dependencies(
+        "sqlite:///never-opened.db", redis_server.empty(0), secured.controller
+    )
+    ship = Stack(services_directory / "stack-controller", dependencies).ship
+    ship.log.parent.mkdir()
+    try:
+        ship.start()
+        wait_until(lambda: ship.log.read_text().count("_UNSUPPORTED_FEATURE") > 1, 30, "a new try")
+        assert ship.running
+    finally:
+        ship.stop()

@@ -66,7 +66,7 @@ class KafkaShipper:
             "enable.idempotence": True,
             "message.timeout.ms": 0,
             "linger.ms": 5,
-            "compression.type": "lz4",
+            "compression.type": settings.kafka_compression.value,
             "queue.buffering.max.messages": MOST_IN_FLIGHT * 2,
             "topic.metadata.refresh.interval.ms": 10_000,
         }
@@ -91,7 +91,7 @@ class KafkaShipper:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.backlog_bytes() and time.monotonic() < deadline:
             self.step()
-            self._producer.poll(GATHER_SECONDS)
+            self._poll(GATHER_SECONDS)
         left = self.backlog_bytes()
         if left:
             log.warning("ship_stopped_with_backlog", bytes=left)
@@ -103,7 +103,7 @@ class KafkaShipper:
         sent = 0
         for segment in self._reader.segments():
             sent += self._send(self._progress_of(segment))
-        self._producer.poll(0)
+        self._poll()
         self._settle()
         if self._must_restart or self._has_stalled():
             self._reconnect()
@@ -116,13 +116,21 @@ class KafkaShipper:
     def close(self) -> None:
         """Drop what is on its way; it stays in the spool."""
         self._producer.purge()
-        self._producer.poll(0)
+        self._poll()
 
     def _connect(self) -> None:
         self._producer = connected(Producer, self._config)
         self._progress: dict[str, Progress] = {}
         self._must_restart = False
         self._moved_at = time.monotonic()
+
+    def _poll(self, seconds: float = 0) -> None:
+        """Let the producer call back. It raises an error that is fatal: to itself, not to us."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:
+            log.warning("ship_waits", code=error.args[0].name(), reason=error.args[0].str())
+            self._must_restart = True
 
     def _reconnect(self) -> None:
         """Begin again from the cursors; what was acknowledged unseen will be sent twice."""
@@ -185,7 +193,7 @@ class KafkaShipper:
                     on_delivery=delivered,
                 )
             except BufferError:
-                self._producer.poll(0.1)
+                self._poll(0.1)
             except KafkaException as error:
                 delivered(error.args[0], None)
                 return

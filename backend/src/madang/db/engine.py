@@ -31,6 +31,14 @@ POOL_WAIT_SECONDS = 5
 _UNAVAILABLE_MARIADB = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055})
 """Too many connections, shutdown, lock wait, deadlock, killed, refused, gone, lost."""
 
+_DENIED_MARIADB: dict[object, str] = {
+    1044: "The database's user may not use it",
+    1045: "The database refuses the user or the password of MADANG_DATABASE_URL",
+    1049: "The server has no database of the name in MADANG_DATABASE_URL",
+    1698: "The database refuses the user or the password of MADANG_DATABASE_URL",
+}
+"""Waiting may help: whoever makes databases and accounts may not have come to ours yet."""
+
 
 class Database:
     """One database: `read()` for questions, `write()` for a unit of work.
@@ -200,8 +208,13 @@ def connection_edge() -> Iterator[None]:
         raise DatabaseUnavailableError("All database connections are busy") from error
     except DBAPIError as error:
         if _means_unavailable(error):
-            raise DatabaseUnavailableError from error
+            raise DatabaseUnavailableError(_DENIED_MARIADB.get(_number(error), "")) from error
         raise
+
+
+def _number(error: DBAPIError) -> object:
+    """The server's or the driver's own number of the error."""
+    return error.orig.args[0] if error.orig is not None and error.orig.args else None
 
 
 def _means_unavailable(error: DBAPIError) -> bool:
@@ -214,5 +227,5 @@ def _means_unavailable(error: DBAPIError) -> bool:
             word in str(error.orig)
             for word in ("locked", "disk is full", "disk I/O", "unable to open", "readonly")
         )
-    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    return number in _UNAVAILABLE_MARIADB or number == 0
+    number = _number(error)
+    return number in _UNAVAILABLE_MARIADB or number in _DENIED_MARIADB or number == 0
