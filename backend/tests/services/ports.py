@@ -2,6 +2,7 @@
 
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ _FEWEST = 10_000
 _BLOCK = 500
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _marks: list[socket.socket] = []
+_one_at_a_time = threading.Lock()
 
 
 def free_port() -> int:
@@ -25,7 +27,8 @@ def free_port() -> int:
     Raises:
         ServiceError: no port is left.
     """
-    port = next((port for port in _own_ports() if is_free(port)), None)
+    with _one_at_a_time:
+        port = next((port for port in _own_ports() if is_free(port)), None)
     if port is None:
         raise ServiceError(f"no port from {_LOWEST} on is free")
     return port
