@@ -71,6 +71,7 @@ def test_line_of_an_exception_has_its_traceback() -> None:
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+            max_leaves=10,
         ),
     ),
 )
