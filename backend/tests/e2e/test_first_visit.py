@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.visit import PASSWORD, register, scrolls_sideways, violations
+from tests.e2e.visit import PASSWORD, register, scrolls_sideways, signed_in, violations
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +61,7 @@ def test_search_finds_part_of_a_korean_word_and_marks_it(visitor: BrowserContext
 
 
 def test_calls_appear_live_and_in_history(visitor: BrowserContext) -> None:
-    page, name = register(visitor)
+    page, name = signed_in(visitor)
     page.goto(f"/calls/live?user={name}")
     expect(page.get_by_role("row").filter(has_text="/api/users")).to_be_visible()
     page.goto(f"/calls/history?user={name}&method=POST")
@@ -99,10 +99,11 @@ def test_english_is_one_click_away_and_remembered(visitor: BrowserContext) -> No
 def test_page_has_no_accessibility_violation(
     visitor: BrowserContext, path: str, scheme: str
 ) -> None:
-    page, _ = register(visitor)
+    page, _ = signed_in(visitor)
     if path in {"/sign-in", "/register"}:
         visitor.clear_cookies()
     elif path == "/":
+        page.goto(path)
         post(page, f"읽기 쉬운 글 {scheme}")
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of its words
     page.goto(path)
@@ -114,7 +115,7 @@ def test_page_has_no_accessibility_violation(
 @pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
 @pytest.mark.parametrize("width", [320, 768, 2560])
 def test_no_page_scrolls_sideways(visitor: BrowserContext, width: int) -> None:
-    page, _ = register(visitor)
+    page, _ = signed_in(visitor)
     page.set_viewport_size({"width": width, "height": 800})
     for path in ("/", "/calls/live", "/calls/history", "/account", "/admin/system"):
         page.goto(path)
