@@ -24,6 +24,11 @@ up: setup ## Run the whole system on this machine: nginx, api, live, ship, recor
 test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to pytest
 	@cd backend && exec .venv/bin/pytest $(side_by_side) $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
+	@scripts/setup-kube.sh chart $(if $(KUBECONFIG),,control node)
+	@cd backend && exec .venv/bin/pytest tests/cluster $(ARGS)
+
 .PHONY: check
 check: setup ## Run all linters and type checkers, and the web application's tests
 	@$(MAKE) -j2 --output-sync=target check-backend check-frontend check-scripts
@@ -59,7 +64,7 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 .PHONY: check-backend check-frontend check-scripts
 check-backend:
 	@cd backend && .venv/bin/ruff check $(linted) && .venv/bin/ruff format --check $(linted)
-	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm && .venv/bin/lint-imports
+	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm ../deploy/rollout && .venv/bin/lint-imports
 
 check-frontend:
 	@cd frontend && npm run --silent check

@@ -1,17 +1,30 @@
 #!/usr/bin/env bash
-# Gets the programs that check what is in deploy/, from Go modules, once, into the cache directory.
+# Gets the programs that check and run what is in deploy/, from Go modules, once, into the cache.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-offer_help "Usage: scripts/setup-kube.sh [chart]
-Gets, into \${MADANG_CACHE_DIR}/kube, what the tests of one part need:
-  chart   helm, kubeconform, actionlint, and Kubernetes' own schemas for kubeconform
-A program that is on the PATH is used as it is, the others are built with Go.
-Does nothing when that was done." "$@"
+offer_help "Usage: scripts/setup-kube.sh [chart|control|node|observe]...
+Gets, into \${MADANG_CACHE_DIR}/kube, what the tests of these parts need (chart when none is named):
+  chart    helm, kubeconform, actionlint, and Kubernetes' own schemas for kubeconform
+  control  a control plane of Kubernetes, kubectl, and kwok for nodes on which nothing runs
+  node     what a real node runs beside it, from Go modules and with apt
+  observe  Loki and promtool
+Helm, kubectl and the programs that check are used from the PATH where they are there; all others
+are built with Go in the versions that the tests know. Does nothing when that was done." "$@"
 
 readonly helm=helm.sh/helm/v4/cmd/helm@v4.3.1
 readonly kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 readonly actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-readonly kubernetes=k8s.io/kubernetes@v1.35.4
+readonly kubernetes_version=1.35.4
+readonly kubernetes=k8s.io/kubernetes@v$kubernetes_version
+readonly etcd=go.etcd.io/etcd/server/v3@v3.6.5
+readonly kwok=sigs.k8s.io/kwok@v0.8.0
+readonly coredns=github.com/coredns/coredns@v1.15.0
+readonly local_path_provisioner=github.com/rancher/local-path-provisioner@v0.0.30
+readonly metrics_server=sigs.k8s.io/metrics-server/cmd/metrics-server@v0.9.0
+# The fork with a version as Go modules want it.
+readonly kube_router=github.com/k3s-io/kube-router/v2@v2.2.1
+readonly loki=github.com/grafana/loki/v3@v3.7.8
+readonly prometheus=github.com/prometheus/prometheus@v0.316.0
 readonly gateway_api=sigs.k8s.io/gateway-api@v1.4.0
 readonly prometheus_operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
 
@@ -27,20 +40,57 @@ need_go() {
 }
 
 # program NAME PACKAGE@VERSION: on the PATH, or built into the cache.
-program() {
-  if has "$1" || { [[ -x $GOBIN/$1 ]] && up_to_date "$kube/$1.stamp" "$2"; }; then
-    return
-  fi
+program() { has "$1" || built "$1" "$2"; }
+
+# is_built NAME INPUT: whether the cache has the program that was made of this.
+is_built() { [[ -x $GOBIN/$1 ]] && up_to_date "$kube/$1.stamp" "$2"; }
+
+announce() {
   need_go "$1"
   say "Building $1 into $GOBIN"
+}
+
+# built NAME PACKAGE@VERSION: in the cache.
+built() {
+  if is_built "$1" "$2"; then
+    return
+  fi
+  announce "$1"
   go install -ldflags '-s -w' "$2"
   printf '%s\n' "$2" >"$kube/$1.stamp"
 }
 
-# module MODULE@VERSION: prints the directory of its source.
-module() {
-  go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
+# wrapped NAME MODULE@VERSION PACKAGE [EDIT...]: the same for a module with replace lines, which
+# `go install` refuses: it is built from a module of our own that has its go.mod, edited by sed.
+# The variables `provides` (the module that it is required as) and `link` (link flags) may be set.
+wrapped() {
+  local name=$1 module=$2 package=$3 wrap=$kube/wrap input="$2 $3 ${link-}"
+  shift 3
+  if is_built "$name" "$input"; then
+    return
+  fi
+  announce "$name"
+  rm -rf "$wrap"
+  mkdir "$wrap"
+  sed -e 's#^module .*#module wrapped#' "$@" -e '/=> \.\.*\//d' "$(downloaded GoMod "$module")" >"$wrap/go.mod"
+  cp "$(module "$module")/go.sum" "$wrap/go.sum"
+  chmod u+w "$wrap/go.mod" "$wrap/go.sum"
+  (
+    cd "$wrap"
+    go mod edit -require "${provides:-$module}"
+    go build -mod=mod -ldflags "-s -w ${link-}" -o "$GOBIN/$name" "$package"
+  ) 2>"$kube/said" || fail "$(tail -n 30 "$kube/said")"
+  rm -rf "$wrap"
+  printf '%s\n' "$input" >"$kube/$name.stamp"
 }
+
+# downloaded Dir|GoMod MODULE@VERSION: prints where that is.
+downloaded() {
+  go mod download -json "$2" | sed -n "s/^\t\"$1\": \"\(.*\)\",\$/\1/p"
+}
+
+# module MODULE@VERSION: prints the directory of its source.
+module() { downloaded Dir "$1"; }
 
 schemas() {
   local stamp=$kube/schemas.stamp wanted
@@ -67,8 +117,71 @@ chart() {
   schemas
 }
 
+# kubernetes_program NAME: of Kubernetes itself, whose staging modules have versions of their own.
+# Without the link flags it would call itself v0.0.0, and charts would refuse it.
+kubernetes_program() {
+  local version=k8s.io/component-base/version staging=v0.${kubernetes_version#*.} link
+  link="-X $version.gitVersion=v$kubernetes_version -X $version.gitMajor=1"
+  link+=" -X $version.gitMinor=${staging:3:2} -X $version.gitTreeState=clean"
+  link=$link wrapped "$1" "$kubernetes" "k8s.io/kubernetes/cmd/$1" \
+    -e "s#=> ./staging/src/\(.*\)#=> \1 $staging#"
+}
+
+control() {
+  local name
+  for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet; do
+    kubernetes_program $name
+  done
+  has kubectl || kubernetes_program kubectl
+  wrapped etcd "$etcd" "${etcd%@*}"
+  built kwok "${kwok%@*}/cmd/kwok@${kwok#*@}"
+  stages
+}
+
+# What kwok does to nodes and pods, of its own examples.
+stages() {
+  local stamp=$kube/kwok-stages.stamp directory file
+  if up_to_date "$stamp" "$kwok"; then
+    return
+  fi
+  directory=$(module "$kwok")/kustomize/stage
+  for file in "$directory"/node/fast/node-initialize.yaml "$directory"/pod/fast/pod-*.yaml \
+    "$directory"/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml; do
+    printf -- '---\n'
+    cat "$file"
+  done >"$GOBIN/kwok-stages.yaml"
+  printf '%s\n' "$kwok" >"$stamp"
+}
+
+node() {
+  local -a missing=()
+  has containerd || missing+=(containerd)
+  has runc || missing+=(runc)
+  has conntrack || missing+=(conntrack)
+  has iptables || missing+=(iptables)
+  has ipset || missing+=(ipset)
+  has ip || missing+=(iproute2)
+  [[ -x /usr/lib/cni/ptp ]] || missing+=(containernetworking-plugins)
+  [[ ${#missing[@]} -eq 0 ]] || apt_install "${missing[@]}"
+  built coredns "$coredns"
+  built local-path-provisioner "$local_path_provisioner"
+  built metrics-server "$metrics_server"
+  provides=github.com/cloudnativelabs/kube-router/v2@${kube_router#*@} wrapped kube-router "$kube_router" \
+    github.com/cloudnativelabs/kube-router/v2/cmd/kube-router \
+    -e "\$a replace github.com/cloudnativelabs/kube-router/v2 => ${kube_router/@/ }"
+}
+
+observe() {
+  wrapped loki "$loki" "${loki%@*}/cmd/loki"
+  program promtool "${prometheus%@*}/cmd/promtool@${prometheus#*@}"
+}
+
 mkdir -p "$kube"
-case ${1-chart} in
-  chart) chart ;;
-  *) fail "unknown part: $1 (see --help)" ;;
-esac
+exec 9>"$kube/lock"
+flock 9
+for part in "${@:-chart}"; do
+  case $part in
+    chart | control | node | observe) "$part" ;;
+    *) fail "unknown part: $part (see --help)" ;;
+  esac
+done
