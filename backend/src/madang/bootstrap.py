@@ -324,23 +324,6 @@ def system_service(
     )
 
 
-def migrate(*, check_only: bool) -> str:
-    """Bring the schema up, or only check it; a line that says what was found or done.
-
-    Raises:
-        MadangError: the database does not answer, or its schema does not fit.
-    """
-    settings = Settings.load()
-    database = Database(settings.require_database_url(), pool_size=1)
-    try:
-        if check_only:
-            schema.check(database)
-            return "The schema fits this version"
-        return str(schema.upgrade(database))
-    finally:
-        database.close()
-
-
 def openapi_document() -> str:
     """The API's description; constructed from code alone, without any service."""
     from madang.calls.recent import MemoryRecentCalls

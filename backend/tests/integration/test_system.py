@@ -123,7 +123,7 @@ def whole(services_directory: Path) -> Iterator[World]:
             Dependencies(url, cache.url(), brokers.bootstrap),
             environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "always_off"},
         )
-        ends.enter_context(stack.running())
+        ends.enter_context(stack.running(orderly=False))
         stack.run("user", "add", ADMIN["username"], "--role", "admin", "--password", PASSWORD)
         admin = ends.enter_context(httpx.Client(base_url=stack.url, timeout=10))
         assert admin.post("/api/session", json=ADMIN).status_code == 200
