@@ -15,6 +15,7 @@ from madang.settings import Settings
 from tests.deploy import tools
 from tests.deploy.cases import ALL, rendered
 from tests.deploy.manifests import Object, Pod
+from tests.services.nginx import TEMPLATE
 
 pytestmark = pytest.mark.deploy
 
@@ -165,6 +166,16 @@ def test_stop_gives_the_api_and_then_ship_the_time_that_they_take() -> None:
     for component in ("web", "live"):
         container = rendered("nothing").pod(component).container(component)
         assert container["lifecycle"]["preStop"]["sleep"]["seconds"] == 5
+
+
+def test_no_kept_connection_of_nginx_outlasts_the_wait_of_a_leaving_api_pod() -> None:
+    leaving = rendered("nothing").pod("api").container("api")["lifecycle"]["preStop"]
+    upstream = re.search(r"upstream madang_api \{.*?\n    \}", TEMPLATE.read_text(), re.DOTALL)
+    assert upstream
+    kept = dict(re.findall(r"(keepalive_time|keepalive_timeout) (\d+)s;", upstream[0]))
+
+    assert kept.keys() == {"keepalive_time", "keepalive_timeout"}
+    assert sum(map(int, kept.values())) < leaving["sleep"]["seconds"]
 
 
 @pytest.mark.parametrize("component", ["web", "live", "record"])
