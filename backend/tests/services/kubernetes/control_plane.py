@@ -17,7 +17,7 @@ from tests.services.waiting import wait_until
 SERVICES = "10.96"
 NODE = "node-1"
 
-_READY_SECONDS = 60
+_READY_SECONDS = 240
 _NAMES = ("", ".default", ".default.svc", ".default.svc.cluster.local")
 _KUBECONFIG = """\
 apiVersion: v1
