@@ -4,8 +4,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/setup-kube.sh [chart]
 Gets, into \${MADANG_CACHE_DIR}/kube, what the tests of one part need:
-  chart   helm, kubeconform, actionlint, and Kubernetes' own schemas for kubeconform
-A program that is on the PATH is used as it is, the others are built with Go.
+  chart   helm, kubeconform, actionlint, promtool, and Kubernetes' own schemas for kubeconform
+A program that is on the PATH is used as it is, the others are built with Go; promtool comes out of
+Debian's package.
 Does nothing when that was done." "$@"
 
 readonly helm=helm.sh/helm/v4/cmd/helm@v4.3.1
@@ -60,14 +61,25 @@ schemas() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
+# Out of the package, whose server is not wanted here; building it takes minutes.
+rule_checker() {
+  if has promtool || [[ -x $GOBIN/promtool ]]; then
+    return
+  fi
+  say "Taking promtool out of Debian's prometheus into $GOBIN"
+  apt_file prometheus usr/bin/promtool "$GOBIN/promtool"
+  chmod 755 "$GOBIN/promtool"
+}
+
 chart() {
+  rule_checker
   program helm "$helm"
   program kubeconform "$kubeconform"
   program actionlint "$actionlint"
   schemas
 }
 
-mkdir -p "$kube"
+mkdir -p "$GOBIN"
 case ${1-chart} in
   chart) chart ;;
   *) fail "unknown part: $1 (see --help)" ;;

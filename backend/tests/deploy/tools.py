@@ -9,6 +9,7 @@ from tests.services.workspace import cache_directory
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "deploy" / "helm" / "madang"
+OBSERVABILITY = ROOT / "deploy" / "helm" / "observability"
 
 
 def program(name: str) -> Path:
@@ -40,3 +41,9 @@ def run(name: str, *arguments: str | Path, given: str = "") -> subprocess.Comple
     return subprocess.run(
         [program(name), *arguments], input=given, text=True, capture_output=True, check=False
     )
+
+
+def kubeconform(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Hold all manifests in a directory against Kubernetes' own schemas."""
+    location = f"{schemas()}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    return run("kubeconform", "-strict", "-schema-location", location, "-summary", directory)
