@@ -52,10 +52,10 @@ def questions() -> list[str]:
     """All that Prometheus is asked, by the dashboard and from a trace."""
     traces = sources()["tempo"]["jsonData"]["tracesToMetrics"]["queries"]
     asked = [*expressions("prometheus"), *(one["query"] for one in traces)]
-    return [_put_in(expression) for expression in asked]
+    return [put_in(expression) for expression in asked]
 
 
-def _put_in(expression: str) -> str:
+def put_in(expression: str) -> str:
     for name, value in VARIABLES.items():
         expression = expression.replace(name, value)
     return expression
