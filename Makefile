@@ -55,7 +55,7 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 .PHONY: check-backend check-frontend check-scripts
 check-backend:
 	@cd backend && .venv/bin/ruff check $(linted) && .venv/bin/ruff format --check $(linted)
-	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm && .venv/bin/lint-imports
+	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm ../deploy/rollout && .venv/bin/lint-imports
 
 check-frontend:
 	@cd frontend && npm run --silent check
