@@ -6,7 +6,8 @@ from typing import Any
 
 from rollout.kubectl import Object
 
-KINDS = "deployments,statefulsets,replicasets,jobs,pods,persistentvolumeclaims"
+KINDS = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,persistentvolumeclaims"
+_MAKE_PODS = {"ReplicaSet", "StatefulSet", "DaemonSet", "Job"}
 _STARTING = {"ContainerCreating", "PodInitializing", ""}
 _LASTING = {
     "OOMKilled",
@@ -97,7 +98,7 @@ class Workloads:
         for pod in self.unready:
             yield from _of_pod(pod)
         for one in self.objects:
-            if one["kind"] in {"ReplicaSet", "StatefulSet", "Job"} and not _has_pods(one):
+            if one["kind"] in _MAKE_PODS and not _has_pods(one):
                 yield from self._events_of(one, {"FailedCreate"})
         for claim in self._of("PersistentVolumeClaim"):
             if claim["status"].get("phase") == "Pending":
@@ -183,7 +184,8 @@ def _condition(one: Object, kind: str) -> bool:
 
 def _has_pods(one: Object) -> bool:
     status = one["status"]
-    return any(status.get(key) for key in ("replicas", "active", "succeeded", "failed"))
+    counts = ("replicas", "currentNumberScheduled", "active", "succeeded", "failed")
+    return any(status.get(key) for key in counts)
 
 
 def _deployment_done(one: Object) -> bool:
@@ -194,6 +196,11 @@ def _deployment_done(one: Object) -> bool:
 def _stateful_set_done(one: Object) -> bool:
     counts = ("replicas", "updatedReplicas", "readyReplicas")
     return _is_seen(one) and _counts(one, counts) == {one["spec"]["replicas"]}
+
+
+def _daemon_set_done(one: Object) -> bool:
+    counts = ("desiredNumberScheduled", "updatedNumberScheduled", "numberReady")
+    return _is_seen(one) and len(_counts(one, counts)) == 1
 
 
 def _counts(one: Object, names: Iterable[str]) -> set[int]:
@@ -208,5 +215,6 @@ def _is_seen(one: Object) -> bool:
 _COMPLETE: Mapping[str, Callable[[Object], bool]] = {
     "Deployment": _deployment_done,
     "StatefulSet": _stateful_set_done,
+    "DaemonSet": _daemon_set_done,
     "Job": lambda one: _condition(one, "Complete"),
 }
