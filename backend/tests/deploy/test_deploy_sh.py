@@ -64,7 +64,7 @@ def test_help_names_every_option(name: str, bare: Path) -> None:
         (
             "deploy",
             ["--namespace", "observability", "--observability"],
-            "--namespace observability is where --observability goes; choose another one for Madang",
+            "--namespace observability is where --observability goes; choose another one",
         ),
         (
             "deploy",
