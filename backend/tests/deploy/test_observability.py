@@ -246,6 +246,24 @@ def test_stores_outside_are_reached_by_gateway_and_grafana_alone() -> None:
     assert reaching == {"gateway", "grafana"}
 
 
+def test_the_versions_that_are_deployed_are_those_that_are_tested() -> None:
+    script = (tools.ROOT / "scripts" / "setup-kube.sh").read_text()
+    built = yaml.safe_load((tools.ROOT / "scripts" / "collector.yaml").read_text())
+    tags = {
+        name: rendered("nothing").pod(name).container(name)["image"].rpartition(":")[2]
+        for name in ("agent", "gateway", "loki", "prometheus")
+    }
+    _, major, minor, patch = re.split(r"[v.]", tags["prometheus"])
+
+    assert tags["agent"] == tags["gateway"] == built["dist"]["version"]
+    assert f"cmd/builder@v{tags['agent']}" in script
+    for kind in ("receivers", "processors", "exporters", "extensions"):
+        assert all(one["gomod"].endswith(f" v{tags['agent']}") for one in built[kind])
+    assert f"grafana/loki/v3 v{tags['loki']} " in script
+    # As Prometheus numbers its module: 3.16.0 is 0.316.0.
+    assert f"prometheus/prometheus v0.{major}{minor:0>2}.{patch} " in script
+
+
 RULES: list[tuple[Object, str]] = [
     ({"loki.enabled": False}, "loki.enabled is false, so loki.external.otlp must say where to"),
     ({"tempo.enabled": False}, "tempo.external.url must say where Grafana asks, or grafana"),
