@@ -310,15 +310,19 @@ def test_file_put_aside_while_the_agent_is_away_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("component", ["agent", "gateway"])
-def test_collector_finds_the_deployed_files_valid(component: str) -> None:
-    environment = {
-        "LOG_FILES": "[/var/log/pods/a_*/*/*.log]",
-        **{f"{name}_OTLP": "http://127.0.0.1:1" for name in ("GATEWAY", "LOKI", "TEMPO")},
-        "PROMETHEUS_OTLP": "http://127.0.0.1:1",
-    }
+def test_collector_finds_the_deployed_files_valid(component: str, tmp_path: Path) -> None:
+    (container,) = rendered("nothing").pod(component).containers
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    arguments = [one.replace("/etc/otelcol", str(FILES)) for one in container["args"]]
+    # Where the chart mounts a directory of the node.
+    instead = f"--config=yaml:extensions::file_storage::directory: {tmp_path}"
 
     done = tools.run(
-        "otelcol", "validate", f"--config={file(f'{component}.yaml')}", environment=environment
+        "otelcol",
+        "validate",
+        *arguments,
+        *([instead] if component == "agent" else []),
+        environment=variables,
     )
 
     assert done.returncode == 0, done.stderr
