@@ -20,6 +20,11 @@ up: setup ## Run the whole system on this machine: nginx, api, live, ship, recor
 test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to pytest
 	@cd backend && exec .venv/bin/pytest $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
+	@scripts/setup-kube.sh chart observe $(if $(KUBECONFIG),,control node)
+	@cd backend && exec .venv/bin/pytest tests/cluster $(ARGS)
+
 .PHONY: check
 check: setup ## Run all linters and type checkers, and the web application's tests
 	@$(MAKE) -j2 --output-sync=target check-backend check-frontend check-scripts

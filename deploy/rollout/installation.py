@@ -29,12 +29,13 @@ class Installation:
         options = [f"--values={file}" for file in self.values]
         done = self._helm("template", str(self.chart), "--dry-run=server", "--no-hooks", *options)
         if done.returncode:
-            told = done.stderr.replace("Error: ", "", 1).strip()
-            yield Fault(f"the chart refuses the values: {told}", "change them in your --values")
+            error = KubectlError(done.stderr.replace("Error: ", "", 1).strip())
+            if error.forbidden:
+                raise error
+            mend = "change them in your --values, or install what they ask for"
+            yield Fault(f"Helm refuses the values: {error}", mend)
             return
-        self.objects, unknown = self.cluster.parse(done.stdout)
-        for line in unknown:
-            yield Fault(line, "install what defines this kind, or switch it off in your --values")
+        self.objects = self.cluster.parse(done.stdout)
 
     def faults(self) -> list[Fault]:
         """All that is in the way and can be seen without changing anything.
@@ -56,9 +57,9 @@ class Installation:
             try:
                 found += look()
             except KubectlError as error:
-                if "forbidden" not in str(error).lower():
+                if not error.forbidden:
                     raise
-                say(f"    not checked: {what}, for that needs rights you do not have: {error}")
+                say(f"    not checked: {what}; {error}")
         return found
 
     def plan(self) -> Iterator[str]:
@@ -69,7 +70,7 @@ class Installation:
         """
         before: list[Object] = []
         if self.status:
-            before, _ = self.cluster.parse(self._helm("get manifest").stdout)
+            before = self.cluster.parse(self._helm("get manifest").stdout)
         return plan.changes(self.cluster, before, self.objects, namespace=self.has_namespace)
 
     @cached_property
@@ -84,11 +85,6 @@ class Installation:
             return self.namespace is not None
         except KubectlError:
             return True
-
-    @cached_property
-    def nodes(self) -> list[Object]:
-        """The cluster's nodes."""
-        return self.cluster.all("nodes")
 
     @cached_property
     def status(self) -> str:
@@ -109,7 +105,9 @@ class Installation:
         others = [pod for pod in pods if not self._owns(pod)]
         grows = Cluster("kube-system").find("configmap", _AUTOSCALER) is not None
         wanted = capacity.demands(self.objects)
-        yield from checks.room(wanted, capacity.nodes(self.nodes, others), grows=grows)
+        yield from checks.room(
+            wanted, capacity.nodes(self.cluster.all("nodes"), others), grows=grows
+        )
 
     def _volumes(self) -> Iterator[Fault]:
         return checks.volumes(self.objects, self.cluster.all("storageclasses"), self._claims())
@@ -119,7 +117,8 @@ class Installation:
         return rights.check(self.cluster, wanted)
 
     def _accepted(self) -> Iterator[Fault]:
-        return plan.check(self.cluster, self.objects, namespace=self.has_namespace)
+        if self.objects:
+            yield from plan.check(self.cluster, self.objects, namespace=self.has_namespace)
 
     def _claims(self) -> list[Object]:
         return self.cluster.of_release("persistentvolumeclaims", self.release)

@@ -12,6 +12,11 @@ Object = Mapping[str, Any]
 class KubectlError(Exception):
     """kubectl failed; its own words."""
 
+    @property
+    def forbidden(self) -> bool:
+        """Whether it is a matter of rights."""
+        return "forbidden" in str(self).lower()
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -58,11 +63,14 @@ class Cluster:
         text = self.ask("get", kind, name, "--ignore-not-found", "--output=json")
         return json.loads(text) if text else None
 
-    def parse(self, manifest: str) -> tuple[list[Object], list[str]]:
-        """The objects of a manifest in YAML, and a line for each whose kind is not known here."""
+    def parse(self, manifest: str) -> list[Object]:
+        """The objects of a manifest in YAML.
+
+        Raises:
+            KubectlError: the cluster does not know one of the kinds.
+        """
         options = ("--dry-run=client", "--validate=false", "--output=json", "--filename=-")
-        done = self.run("create", *options, given=manifest)
-        return documents(done.stdout), done.stderr.strip().splitlines()
+        return documents(self.ask("create", *options, given=manifest))
 
     def of_release(self, kinds: str, release: str) -> list[Object]:
         """All objects of some kinds that belong to a release.

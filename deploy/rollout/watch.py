@@ -16,11 +16,10 @@ from rollout.workloads import KINDS, Trouble, Workloads
 BOARD = "madang"
 """The release that has a page; the other only collects."""
 UP_SECONDS = 900
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 30
 TOLD_SECONDS = 5
 """How long something is wrong before it is told: much of it mends itself at once."""
-LASTING_SECONDS = 60
-"""How long something that is rarely mended by waiting is waited for."""
+LOST_SECONDS = 30
 LOG_LINES = 15
 
 
@@ -46,7 +45,7 @@ class Watch:
             NotUpError: something cannot come up, or it takes too long.
             KubectlError: kubectl fails.
         """
-        while not (now := self._look()).done:
+        while not (now := self._patient_look()).done:
             self._tell(now)
             if lasting := self._lasting(now):
                 raise NotUpError(self._report(now, lasting))
@@ -54,6 +53,18 @@ class Watch:
                 raise NotUpError(self._report(now, f"not up after {UP_SECONDS} s"))
             time.sleep(2)
         self._tell(now)
+
+    def _patient_look(self) -> Workloads:
+        """A connection that is lost for a moment is no reason to give up."""
+        end = time.monotonic() + LOST_SECONDS
+        while True:
+            try:
+                return self._look()
+            except KubectlError as error:
+                if error.forbidden or time.monotonic() > end:
+                    raise
+                say(f"           {error}; asking again")
+                time.sleep(2)
 
     def _look(self) -> Workloads:
         objects = self._cluster.of_release(KINDS, self._release)
@@ -80,7 +91,7 @@ class Watch:
         if now.failed_jobs:
             return f"given up: {', '.join(now.failed_jobs)}"
         for one in now.troubles():
-            if one.lasting and self._lasts(one) >= LASTING_SECONDS:
+            if self._lasts(one) >= one.patience_seconds:
                 return str(one)
         return ""
 

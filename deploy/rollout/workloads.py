@@ -1,5 +1,6 @@
 """What has come up and what has not, read out of workloads, pods and events."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,11 @@ class Trouble:
         return f"{self.name}: {self.reason}{self.message and ': '}{self.message}"
 
     @property
-    def lasting(self) -> bool:
-        """Whether it is rarely mended by waiting."""
-        return self.reason in _LASTING
+    def patience_seconds(self) -> float:
+        """How long waiting may mend it. A new node takes some minutes."""
+        if self.reason == "Unschedulable":
+            return 300
+        return 60 if self.reason in _LASTING else math.inf
 
     @property
     def advice(self) -> str:
@@ -87,11 +90,16 @@ class Workloads:
         ]
 
     def line(self) -> str:
-        """How far it is, and what it waits for."""
-        waiting = [f"{_name(pod)} ({state(pod)})" for pod in self.unready]
+        """How far it is, and which components wait for what."""
+        waiting: dict[str, set[str]] = {}
+        for pod in self.unready:
+            component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            waiting.setdefault(state(pod), set()).add(component)
         complete = [_COMPLETE[one["kind"]](one) for one in self._wanted]
-        done = f"{sum(complete)} of {len(complete)} are up"
-        return f"{done}, waiting for {', '.join(waiting)}" if waiting else done
+        return "; ".join(
+            [f"{sum(complete)} of {len(complete)} are up"]
+            + [f"{', '.join(sorted(names))}: {what}" for what, names in waiting.items()]
+        )
 
     def troubles(self) -> Iterator[Trouble]:
         """Why what is not up is not."""
@@ -137,14 +145,14 @@ def state(pod: Object) -> str:
     }
     for one in status.get("initContainerStatuses", ()):
         if not one.get("started" if one["name"] in sidecars else "ready"):
-            return f"{one['name']} runs first" if "running" in one["state"] else _why(one)
+            return f"{one['name']} first" if "running" in one["state"] else _why(one)
     late = [one for one in status.get("containerStatuses", ()) if not one.get("ready")]
-    return ", ".join(map(_why, late)) or "no node yet"
+    return ", ".join(dict.fromkeys(map(_why, late))) or "no node yet"
 
 
 def _why(container: Object) -> str:
-    waiting = _waiting(container).get("reason")
-    return f"{container['name']}: {waiting or 'not ready'}"
+    reason = _waiting(container).get("reason") or "not ready"
+    return "starting" if reason in _STARTING else f"{container['name']} {reason}"
 
 
 def _of_pod(pod: Object) -> Iterator[Trouble]:
@@ -188,19 +196,15 @@ def _has_pods(one: Object) -> bool:
     return any(status.get(key) for key in counts)
 
 
-def _deployment_done(one: Object) -> bool:
-    counts = ("replicas", "updatedReplicas", "availableReplicas")
-    return _is_seen(one) and _counts(one, counts) == {one["spec"]["replicas"]}
+def _is_rolled_out(one: Object) -> bool:
+    """Whether all pods are of the version last asked for, and available, and no others are left."""
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    return _is_seen(one) and _counts(one, names) == {one["spec"]["replicas"]}
 
 
-def _stateful_set_done(one: Object) -> bool:
-    counts = ("replicas", "updatedReplicas", "readyReplicas")
-    return _is_seen(one) and _counts(one, counts) == {one["spec"]["replicas"]}
-
-
-def _daemon_set_done(one: Object) -> bool:
-    counts = ("desiredNumberScheduled", "updatedNumberScheduled", "numberReady")
-    return _is_seen(one) and len(_counts(one, counts)) == 1
+def _is_on_every_node(one: Object) -> bool:
+    names = ("desiredNumberScheduled", "updatedNumberScheduled", "numberAvailable")
+    return _is_seen(one) and len(_counts(one, names)) == 1
 
 
 def _counts(one: Object, names: Iterable[str]) -> set[int]:
@@ -213,8 +217,8 @@ def _is_seen(one: Object) -> bool:
 
 
 _COMPLETE: Mapping[str, Callable[[Object], bool]] = {
-    "Deployment": _deployment_done,
-    "StatefulSet": _stateful_set_done,
-    "DaemonSet": _daemon_set_done,
+    "Deployment": _is_rolled_out,
+    "StatefulSet": _is_rolled_out,
+    "DaemonSet": _is_on_every_node,
     "Job": lambda one: _condition(one, "Complete"),
 }

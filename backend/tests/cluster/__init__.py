@@ -1,0 +1,1 @@
+"""Madang on a real Kubernetes, installed by its chart."""

@@ -72,6 +72,12 @@ def test_liveness_asks_for_nothing_that_stands_behind() -> None:
                 assert container[probe]["httpGet"]["path"] == "/api/health/live"
 
 
+def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
+    for pod in rendered("nothing").pods:
+        for container in pod.spec["containers"]:
+            assert "exec" not in container.get("livenessProbe", {}), container["name"]
+
+
 @pytest.mark.parametrize("case", ALL)
 def test_processes_wait_for_the_schema_and_never_for_a_hook(case: str) -> None:
     manifests = rendered(case)
@@ -139,10 +145,14 @@ def test_rolling_update_takes_no_pod_away_first(component: str) -> None:
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
+def test_pod_that_never_gets_ready_is_replaced_by_the_one_that_mends_it() -> None:
+    for one in rendered("nothing").of("StatefulSet"):
+        assert one["spec"]["podManagementPolicy"] == "Parallel"
+
+
 def test_spool_with_a_volume_is_kept_by_a_stateful_set() -> None:
     spec = rendered("nothing").one("StatefulSet", "api")["spec"]
 
-    assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {
         "whenDeleted": "Retain",
         "whenScaled": "Retain",
@@ -209,7 +219,7 @@ def test_kafka_nodes_know_each_other_by_names_that_exist_early() -> None:
     assert given["KAFKA_ADVERTISED_LISTENERS"] == (
         "PLAINTEXT://$(POD_NAME).board-kafka-nodes.boards.svc:9092"
     )
-    assert (spec["serviceName"], spec["podManagementPolicy"]) == ("board-kafka-nodes", "Parallel")
+    assert spec["serviceName"] == "board-kafka-nodes"
     assert nodes["publishNotReadyAddresses"] is True
     assert nodes["clusterIP"] == "None"
 

@@ -145,6 +145,22 @@ def test_python_image_holds_exactly_what_is_locked() -> None:
     assert installed - {f"madang=={__version__}"} <= locked
 
 
+def test_python_image_holds_the_sources_as_they_are() -> None:
+    script = (
+        "import hashlib, pathlib, madang\n"
+        "root = pathlib.Path(madang.__file__).parent\n"
+        "for path in sorted(root.rglob('*.py')):\n"
+        "    print(hashlib.sha256(path.read_bytes()).hexdigest(), path.relative_to(root))\n"
+    )
+    held = images.run(MADANG, "-c", script, entrypoint="/opt/madang/bin/python")
+    root = REPOSITORY / "backend" / "src" / "madang"
+    sources = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(root)}"
+        for path in sorted(root.rglob("*.py"))
+    ]
+    assert held.output.splitlines() == sources
+
+
 def test_python_image_runs_the_board_on_a_read_only_file_system() -> None:
     port = free_port()
     arguments = ("serve", "--port", str(port), "--data", "/var/spool/madang/board")

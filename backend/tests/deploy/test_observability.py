@@ -259,9 +259,9 @@ def test_the_versions_that_are_deployed_are_those_that_are_tested() -> None:
     assert f"cmd/builder@v{tags['agent']}" in script
     for kind in ("receivers", "processors", "exporters", "extensions"):
         assert all(one["gomod"].endswith(f" v{tags['agent']}") for one in built[kind])
-    assert f"grafana/loki/v3 v{tags['loki']} " in script
+    assert f"grafana/loki/v3@v{tags['loki']}\n" in script
     # As Prometheus numbers its module: 3.16.0 is 0.316.0.
-    assert f"prometheus/prometheus v0.{major}{minor:0>2}.{patch} " in script
+    assert f"prometheus/prometheus@v0.{major}{minor:0>2}.{patch}\n" in script
 
 
 RULES: list[tuple[Object, str]] = [

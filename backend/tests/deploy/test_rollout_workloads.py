@@ -34,7 +34,12 @@ def pod(
 ) -> dict[str, Any]:
     return {
         "kind": "Pod",
-        "metadata": {"name": "pod", "uid": "p", "ownerReferences": [{"uid": owner}]},
+        "metadata": {
+            "name": "pod",
+            "uid": "p",
+            "labels": {"app.kubernetes.io/component": "migrate"},
+            "ownerReferences": [{"uid": owner}],
+        },
         "spec": {"initContainers": [{"name": sidecar, "restartPolicy": "Always"}]},
         "status": {"phase": "Pending", "containerStatuses": containers, **status},
     }
@@ -94,7 +99,7 @@ def test_nothing_at_all_is_not_done() -> None:
 def test_line_says_how_far_it_is_and_what_it_waits_for() -> None:
     now = Workloads([deployment(), job(), pod(waiting("ContainerCreating"))], [])
 
-    assert now.line() == "1 of 2 are up, waiting for pod (api: ContainerCreating)"
+    assert now.line() == "1 of 2 are up; migrate: starting"
 
 
 def test_pods_that_nobody_waits_for_are_left_out() -> None:
@@ -116,7 +121,7 @@ def test_first_container_is_told_while_it_runs() -> None:
     first = {"name": "wait-for-schema", "ready": False, "started": True, "state": {"running": {}}}
 
     assert state(pod(waiting("PodInitializing"), initContainerStatuses=[first])) == (
-        "wait-for-schema runs first"
+        "wait-for-schema first"
     )
 
 
@@ -124,7 +129,7 @@ def test_sidecar_that_runs_is_not_waited_for() -> None:
     ship = {"name": "ship", "ready": False, "started": True, "state": {"running": {}}}
     late = {"name": "api", "ready": False, "state": {"running": {}}}
 
-    assert state(pod(late, sidecar="ship", initContainerStatuses=[ship])) == "api: not ready"
+    assert state(pod(late, sidecar="ship", initContainerStatuses=[ship])) == "api not ready"
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "CreateContainerConfigError"])
@@ -132,7 +137,7 @@ def test_container_that_cannot_start_says_why_in_its_own_words(reason: str) -> N
     (told,) = Workloads([job(active=1), pod(waiting(reason, "no such thing"))], []).troubles()
 
     assert str(told) == f"pod: {reason}: no such thing"
-    assert told.lasting
+    assert told.patience_seconds == 60
 
 
 def test_crash_says_how_it_ended() -> None:
@@ -185,13 +190,13 @@ def test_job_that_gave_up_is_named() -> None:
     ("counts", "done"),
     [
         ({}, True),
-        ({"numberReady": 2}, False),
+        ({"numberAvailable": 2}, False),
         ({"updatedNumberScheduled": 1}, False),
         ({"observedGeneration": 0}, False),
     ],
 )
 def test_agent_is_up_when_it_is_ready_on_every_node(counts: dict[str, int], *, done: bool) -> None:
-    scheduled = {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 3}
+    scheduled = {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}
     agent = {
         "kind": "DaemonSet",
         "metadata": {"name": "observability-agent", "uid": "a", "generation": 1},

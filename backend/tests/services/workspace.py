@@ -26,15 +26,15 @@ def cache_directory() -> Path:
 
 
 @contextmanager
-def temporary_directory() -> Iterator[Path]:
+def temporary_directory(within: Path | None = None) -> Iterator[Path]:
     """A directory that other users may pass through, removed at the end.
 
     What a killed process left behind is removed first: its lock is free.
     """
-    base = Path(tempfile.gettempdir())
+    base = within or Path(tempfile.gettempdir())
     for left in base.glob(f"{_PREFIX}*"):
         _remove_if_abandoned(left)
-    path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     path.chmod(0o755)
     try:
         with exclusive(path / _LOCK):

@@ -1,0 +1,67 @@
+"""Madang installed on a cluster by its chart."""
+
+import base64
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.services.kubernetes.cluster import Cluster
+from tests.services.kubernetes.images import Images
+from tests.services.nginx import REPOSITORY
+
+CHART = REPOSITORY / "deploy" / "helm" / "madang"
+COMPONENT = "app.kubernetes.io/component"
+
+_MINUTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of the chart, which need not be installed yet."""
+
+    cluster: Cluster
+    images: Images
+    namespace: str
+    name: str = "board"
+    profile: str = "small"
+
+    def install(self, *options: str, minutes: float = _MINUTES) -> None:
+        """Install or upgrade it, and wait until all of it is ready.
+
+        Raises:
+            ServiceError: it is not within the time; with what the pods say.
+        """
+        words = ["upgrade", "--install", self.name, str(CHART), "--namespace", self.namespace]
+        words += ["--values", str(CHART / "profiles" / f"{self.profile}.yaml")]
+        words += ["--wait", "--wait-for-jobs", f"--timeout={minutes:g}m"]
+        self.cluster.helm(*words, *self.images.options, *options, seconds=minutes * 60 + 60)
+
+    def uninstall(self) -> None:
+        """Remove it, and wait until its pods are gone; Secrets and volumes stay."""
+        words = ("uninstall", self.name, "--namespace", self.namespace)
+        self.cluster.helm(*words, "--wait", "--cascade=foreground", "--timeout=5m")
+
+    def test(self) -> str:
+        """`helm test`; returns what its pod printed.
+
+        Raises:
+            ServiceError: it failed.
+        """
+        words = ("test", self.name, "--namespace", self.namespace, "--logs", "--timeout=5m")
+        return self.cluster.helm(*words)
+
+    def pods(self, component: str | None = None) -> list[Any]:
+        """Its pods; of one component only when that is named."""
+        labels = f"app.kubernetes.io/instance={self.name}"
+        labels += f",{COMPONENT}={component}" if component else ""
+        return list(self.cluster.get("pods", f"--namespace={self.namespace}", "-l", labels))
+
+    def secret(self, ending: str) -> dict[str, str]:
+        """The values of its Secret of this ending."""
+        name = f"{self.name}-{ending}"
+        data = self.cluster.get(f"secret/{name}", f"--namespace={self.namespace}")["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def forward(self, component: str = "web", port: int = 80) -> AbstractContextManager[str]:
+        """The local URL of one of its Services, through one pod of it."""
+        return self.cluster.forward(self.namespace, f"service/{self.name}-{component}", port)
