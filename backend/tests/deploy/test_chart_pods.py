@@ -72,6 +72,19 @@ def test_liveness_asks_for_nothing_that_stands_behind() -> None:
                 assert container[probe]["httpGet"]["path"] == "/api/health/live"
 
 
+def test_readiness_behind_a_service_asks_for_nothing_that_all_pods_share() -> None:
+    manifests = rendered("nothing")
+    behind = {
+        one["spec"]["selector"]["app.kubernetes.io/component"] for one in manifests.of("Service")
+    }
+
+    for component in ("api", "live", "record"):
+        probe = manifests.pod(component).container(component)["readinessProbe"]
+        wanted = "live" if component in behind else "ready"
+        assert probe["httpGet"]["path"] == f"/api/health/{wanted}", component
+    assert behind & {"api", "live", "record"} == {"api", "live"}
+
+
 def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
     for pod in rendered("nothing").pods:
         for container in pod.spec["containers"]:
