@@ -26,7 +26,7 @@ test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to p
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
-	@scripts/setup-kube.sh chart $(if $(KUBECONFIG),,control node)
+	@scripts/setup-kube.sh chart observe $(if $(KUBECONFIG),,control node)
 	@cd backend && exec .venv/bin/pytest tests/cluster $(ARGS)
 
 .PHONY: check

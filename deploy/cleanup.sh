@@ -4,8 +4,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly usage='Usage: deploy/cleanup.sh [OPTION...]
-Removes what deploy/deploy.sh installed on the cluster of kubectl'\''s current context. The volumes and
-the Secrets that open them stay: deploy.sh finds the data again. Safe to run again.
+Removes what deploy/deploy.sh installed on the cluster of kubectl'\''s current context, and what collects
+its logs where deploy.sh made that, too. The volumes and the Secrets that open them stay: deploy.sh
+finds the data again. Safe to run again.
 
   --namespace NAMESPACE  where [madang]
   --delete-data          remove volumes and Secrets too, and the namespace where deploy.sh made it
@@ -84,7 +85,7 @@ find_volumes() {
     return 0
   }
   awk -v here="$namespace" \
-    '$3 == here && $4 ~ /^(data|spool)-.*-(mariadb|kafka|api)-[0-9]+$/ { print $1, $2 }' <<<"$all"
+    '$3 == here && $4 ~ /^(data|spool)-.*-(mariadb|kafka|api|loki|tempo|prometheus)-[0-9]+$/ { print $1, $2 }' <<<"$all"
 }
 
 made_namespace() {
@@ -163,7 +164,7 @@ show_what_is_left() {
   fi
   left=$(find_data)
   if [[ -z $left ]]; then
-    say "Nothing of Madang is left in the namespace $namespace"
+    say "Nothing of the release $release is left in the namespace $namespace"
     return
   fi
   listed "Left in the namespace $namespace, for the next deploy.sh:" "$left"
@@ -186,33 +187,42 @@ stopped() {
   exit 130
 }
 
+clean() {
+  local kinds='' parts='' kept=''
+  if has_namespace; then
+    find_kinds
+    parts=$(find_release && find_parts)
+    kept=$(find_data)
+  fi
+  if [[ $dry_run == yes ]]; then
+    show_plan
+    return
+  fi
+  if [[ -n $parts ]]; then
+    confirm "Remove the release $release from the namespace $namespace of this cluster?" yes
+    remove_parts
+  fi
+  if [[ $delete_data == yes ]]; then
+    if [[ -n $kept ]]; then
+      listed "All data is in these:" "$kept"
+      confirm "Remove them for good? Type the name of the namespace." "$namespace"
+    fi
+    ! has_namespace || remove_data
+    wait_for_volumes
+  fi
+  show_what_is_left
+}
+
 parse "$@"
 check_namespace_name
 need_tools helm kubectl
 reach
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
-parts='' kept=''
-if has_namespace; then
-  find_kinds
-  parts=$(find_release && find_parts)
-  kept=$(find_data)
-fi
-if [[ $dry_run == yes ]]; then
-  show_plan
-  exit
-fi
 trap stopped INT TERM
-if [[ -n $parts ]]; then
-  confirm "Remove Madang from the namespace $namespace of this cluster?" yes
-  remove_parts
+if collecting made_namespace; then
+  collecting clean
+  [[ $delete_data == no || $dry_run == yes ]] ||
+    say "On each node is left where its log was read up to, some kilobytes: /var/lib/madang-observability"
 fi
-if [[ $delete_data == yes ]]; then
-  if [[ -n $kept ]]; then
-    listed "All data is in these:" "$kept"
-    confirm "Remove them for good? Type the name of the namespace." "$namespace"
-  fi
-  ! has_namespace || remove_data
-  wait_for_volumes
-fi
-show_what_is_left
+clean

@@ -11,13 +11,16 @@ answers. Safe to run again, also after Ctrl+C.
   --namespace NAMESPACE  where [madang]; made when it is not there, with Pod Security "restricted"
   --profile PROFILE      small, standard or aks [small]; deploy/helm/madang/README.md says what for
   --values FILE          values of your own, over those of the profile; may be given again
+  --observability        collect logs, traces and metrics too: an OpenTelemetry Collector, Loki, Tempo,
+                         Prometheus and Grafana, into the namespace "observability", which is
+                         privileged, for one part reads the nodes'\'' log files
   --dry-run              change nothing; say what is in the way and what would change
   --yes                  do not ask
 
-Give the same --profile and --values each time. deploy/cleanup.sh removes it.'
+Give the same --profile, --values and --observability each time. deploy/cleanup.sh removes it.'
 
-readonly chart=$deploy/helm/madang
-profile=small
+chart=$deploy/helm/madang level=restricted
+profile=small collects=no
 files=()
 
 parse() {
@@ -26,6 +29,7 @@ parse() {
       --namespace) namespace=${2:?--namespace needs a value} && shift ;;
       --profile) profile=${2:?--profile needs a value} && shift ;;
       --values) files+=("${2:?--values needs a file}") && shift ;;
+      --observability) collects=yes ;;
       --dry-run) dry_run=yes ;;
       --yes) yes=yes ;;
       -h | --help)
@@ -41,6 +45,8 @@ parse() {
 check_arguments() {
   local file
   check_namespace_name
+  [[ $collects == no || $namespace != observability ]] ||
+    fail "--namespace observability is where --observability goes; choose another one for Madang"
   [[ -f $chart/profiles/$profile.yaml ]] ||
     fail "--profile must be one of $(profiles), not '$profile'"
   for file in "${files[@]}"; do
@@ -56,6 +62,28 @@ rollout() {
     python3 -m "rollout.$1" "${@:2}" --namespace "$namespace" --release "$release"
 }
 
+# each COMMAND...: for what collects, where it is wanted, and for Madang.
+each() {
+  [[ $collects == no ]] || collecting of_collection "$@"
+  "$@"
+}
+
+of_collection() {
+  local chart=$deploy/helm/observability level=privileged
+  local -a values=(--values "$scratch/collection.yaml")
+  "$@"
+}
+
+# The values that the two charts have to agree on.
+write_values() {
+  scratch=$(mktemp -d)
+  trap 'rm -r "$scratch"' EXIT
+  printf 'namespaces: [%s]\n' "$namespace" >"$scratch/collection.yaml"
+  printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
+    >"$scratch/madang.yaml"
+  [[ $collects == no ]] || values+=(--values "$scratch/madang.yaml")
+}
+
 preflight() { rollout preflight "$1" --chart "$chart" "${values[@]}"; }
 
 make_namespace() {
@@ -67,16 +95,21 @@ apiVersion: v1
 kind: Namespace
 metadata:
   name: $namespace
-  labels: {pod-security.kubernetes.io/enforce: restricted}
+  labels: {pod-security.kubernetes.io/enforce: $level}
   annotations: {$made_by: deploy.sh}
 END
     return
   fi
   enforced=$(kubectl get namespace "$namespace" --output=jsonpath='{.metadata.labels.pod-security\.kubernetes\.io/enforce}') || return 0
-  [[ $enforced == restricted ]] ||
+  if [[ $level == privileged ]]; then
+    [[ $enforced != restricted && $enforced != baseline ]] ||
+      fail "the namespace $namespace enforces \"$enforced\", which keeps out what reads the nodes' log files
+  mend: kubectl label --overwrite namespace $namespace pod-security.kubernetes.io/enforce=privileged"
+  elif [[ $enforced != restricted ]]; then
     say "The namespace $namespace is there and stays as it is. All of Madang's pods keep to
     \"restricted\"; to have the cluster enforce that:
     kubectl label --overwrite namespace $namespace pod-security.kubernetes.io/enforce=restricted"
+  fi
 }
 
 # A Job that gave up stays so: Helm leaves alone what did not change.
@@ -95,16 +128,24 @@ remove_failed_jobs() {
 }
 
 install() {
-  say "Installing"
+  say "Installing the release $release"
   remove_failed_jobs
   helm upgrade --install "$release" "$chart" --namespace "$namespace" "${values[@]}" >/dev/null ||
     fail "helm could not install it; above is why. $again"
 }
 
+wait_until_up() {
+  say "Waiting until all of the release $release is up"
+  rollout watch || fail "it did not come up. $again"
+}
+
 report() {
   printf '\n'
-  helm get notes "$release" --namespace "$namespace" | sed -n '/^The board:/,$p'
+  [[ $collects == no ]] || collecting helm_notes | sed -n '/^Grafana/,$p'
+  helm_notes | sed -n '/^The board:/,$p'
 }
+
+helm_notes() { helm get notes "$release" --namespace "$namespace"; }
 
 stopped() {
   printf '\n' >&2
@@ -115,25 +156,25 @@ stopped() {
 parse "$@"
 check_arguments
 readonly again="Nothing is lost: run the same command again to go on; deploy/cleanup.sh removes it."
+need_tools helm kubectl python3
 values=(--values "$chart/profiles/$profile.yaml")
+write_values
 for file in "${files[@]}"; do values+=(--values "$file"); done
 
-need_tools helm kubectl python3
 reach
 if [[ $dry_run == yes ]]; then
   say "What the profile $profile would change in the namespace $namespace"
-  preflight plan
+  each preflight plan
   say "Nothing was changed. Not checked: whether the nodes can pull the images, which takes a pod"
   exit
 fi
 confirm "Install the profile $profile into the namespace $namespace of this cluster?" yes
 trap stopped INT TERM
 say "Looking at what could be in the way"
-preflight look
-make_namespace
+each preflight look
+each make_namespace
 say "Looking whether the nodes have the images or can pull them"
-preflight pull
-install
-say "Waiting until all is up"
-rollout watch || fail "it did not come up. $again"
+each preflight pull
+each install
+each wait_until_up
 report

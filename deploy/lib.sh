@@ -6,8 +6,9 @@
 shopt -s inherit_errexit
 
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly deploy release=madang owned_by='app.kubernetes.io/instance=madang' made_by=madang/made-by
-namespace=madang dry_run=no yes=no
+readonly deploy made_by=madang/made-by
+release=madang namespace=madang owned_by=app.kubernetes.io/instance=madang
+dry_run=no yes=no
 
 say() { printf '==> %s\n' "$*"; }
 fail() {
@@ -69,6 +70,13 @@ has_namespace() {
   local found
   found=$(kubectl get namespace "$namespace" --ignore-not-found --output=name 2>&1) || return 0
   [[ -n $found ]]
+}
+
+# collecting COMMAND...: the same for the release that collects logs, traces and metrics.
+collecting() {
+  local release=observability namespace=observability
+  local owned_by=app.kubernetes.io/instance=observability
+  "$@"
 }
 
 in_namespace() { kubectl --namespace "$namespace" "$@"; }

@@ -56,19 +56,34 @@ digest() {
 # up_to_date STAMP VALUE: whether the work that left this stamp was done for this value.
 up_to_date() { [[ -f $1 && $(<"$1") == "$2" ]]; }
 
-# apt_install PACKAGE...: installs, or says what a person has to install.
-apt_install() {
+# apt_get ARGUMENT...: with the rights it takes, or says that they are missing.
+apt_get() {
   local -a elevate=()
-  has apt-get || fail "missing: $* (Debian's names). There is no apt here; install them by hand."
   if [[ $EUID -ne 0 ]]; then
-    has sudo || fail "missing: $*. Installing them needs root or sudo."
+    has sudo || fail "apt-get $*: needs root or sudo."
     elevate=(sudo)
     [[ -t 0 ]] || elevate=(sudo -n)
   fi
+  "${elevate[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+}
+
+# apt_install PACKAGE...: installs, or says what a person has to install.
+apt_install() {
+  has apt-get || fail "missing: $* (Debian's names). There is no apt here; install them by hand."
   say "Installing with apt: $*"
-  "${elevate[@]}" apt-get update -q
-  "${elevate[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "$@"
+  apt_get update -q
+  apt_get install -q -y --no-install-recommends "$@"
+}
+
+# apt_file PACKAGE PATH FILE: one file out of a package that is not installed.
+apt_file() {
+  local scratch download=(apt-get -q -o APT::Sandbox::User=root download "$1")
+  has apt-get || fail "missing: ${2##*/} (of Debian's package $1). There is no apt here; install it by hand."
+  scratch=$(mktemp -d)
+  (cd "$scratch" && { "${download[@]}" || { apt_get update -q && "${download[@]}"; }; }) >&2
+  dpkg-deb --fsys-tarfile "$scratch"/*.deb | tar --extract --to-stdout "./$2" >"$scratch/file"
+  mv "$scratch/file" "$3"
+  rm -r "$scratch"
 }
 
 # image_podman ARGUMENT...: podman with a storage of its own in the cache, without a daemon, for

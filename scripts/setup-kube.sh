@@ -4,12 +4,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/setup-kube.sh [chart|control|node|observe]...
 Gets, into \${MADANG_CACHE_DIR}/kube, what the tests of these parts need (chart when none is named):
-  chart    helm, kubeconform, actionlint, and Kubernetes' own schemas for kubeconform
+  chart    helm, kubeconform, actionlint, promtool, and Kubernetes' own schemas for kubeconform
   control  a control plane of Kubernetes, kubectl, and kwok for nodes on which nothing runs
   node     what a real node runs beside it, from Go modules and with apt
-  observe  Loki and promtool
-Helm, kubectl and the programs that check are used from the PATH where they are there; all others
-are built with Go in the versions that the tests know. Does nothing when that was done." "$@"
+  observe  otelcol, loki, jaeger and prometheus, to run what the chart observability configures
+Helm, kubectl and the programs that check are used from the PATH where they are there; promtool comes
+out of Debian's package; all others are built with Go in the versions that the tests know. Does nothing when that was done." "$@"
 
 readonly helm=helm.sh/helm/v4/cmd/helm@v4.3.1
 readonly kubeconform=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
@@ -25,8 +25,10 @@ readonly metrics_server=sigs.k8s.io/metrics-server/cmd/metrics-server@v0.9.0
 readonly kube_router=github.com/k3s-io/kube-router/v2@v2.2.1
 readonly loki=github.com/grafana/loki/v3@v3.7.8
 readonly prometheus=github.com/prometheus/prometheus@v0.316.0
+readonly jaeger=github.com/jaegertracing/jaeger@v1.76.0
 readonly gateway_api=sigs.k8s.io/gateway-api@v1.4.0
 readonly prometheus_operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
+readonly builder=go.opentelemetry.io/collector/cmd/builder@v0.165.0
 
 kube=$(cache_directory)/kube
 export GOBIN=$kube/bin CGO_ENABLED=0 GOFLAGS='-buildvcs=false -trimpath' GOTOOLCHAIN=local
@@ -110,7 +112,18 @@ schemas() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
+# Out of the package, whose server is not wanted here; building it takes minutes.
+rule_checker() {
+  if has promtool || [[ -x $GOBIN/promtool ]]; then
+    return
+  fi
+  say "Taking promtool out of Debian's prometheus into $GOBIN"
+  apt_file prometheus usr/bin/promtool "$GOBIN/promtool"
+  chmod 755 "$GOBIN/promtool"
+}
+
 chart() {
+  rule_checker
   program helm "$helm"
   program kubeconform "$kubeconform"
   program actionlint "$actionlint"
@@ -171,12 +184,36 @@ node() {
     -e "\$a replace github.com/cloudnativelabs/kube-router/v2 => ${kube_router/@/ }"
 }
 
-observe() {
-  wrapped loki "$loki" "${loki%@*}/cmd/loki"
-  program promtool "${prometheus%@*}/cmd/promtool@${prometheus#*@}"
+# The collector with exactly the components of collector.yaml.
+collector() {
+  local input work=$kube/collector
+  input="$builder $(digest scripts/collector.yaml)"
+  if is_built otelcol "$input"; then
+    return
+  fi
+  announce otelcol
+  rm -rf "$work"
+  mkdir "$work"
+  cp "$root/scripts/collector.yaml" "$work"
+  (
+    cd "$work"
+    go run "$builder" --config collector.yaml --skip-compilation
+    cd source
+    go build -mod=mod -ldflags '-s -w' -o "$GOBIN/otelcol" .
+  ) 2>"$kube/said" || fail "$(tail -n 30 "$kube/said")"
+  rm -rf "$work"
+  printf '%s\n' "$input" >"$kube/otelcol.stamp"
 }
 
-mkdir -p "$kube"
+observe() {
+  collector
+  wrapped loki "$loki" "${loki%@*}/cmd/loki"
+  wrapped jaeger "$jaeger" "${jaeger%@*}/cmd/all-in-one"
+  # Nothing is scraped, and the discovery of what to scrape is most of it.
+  GOFLAGS="$GOFLAGS -tags=remove_all_sd" wrapped prometheus "$prometheus" "${prometheus%@*}/cmd/prometheus"
+}
+
+mkdir -p "$GOBIN"
 exec 9>"$kube/lock"
 flock 9
 for part in "${@:-chart}"; do

@@ -4,9 +4,10 @@ set -euo pipefail
 
 if [[ ${1-} == -h || ${1-} == --help ]]; then
   cat <<'END'
-Usage: deploy/compose/setup.sh [--kafka-nodes 1|3] [--output FILE]
+Usage: deploy/compose/setup.sh [--kafka-nodes 1|3] [--observability] [--output FILE]
 Writes deploy/compose/.env (or FILE), readable by its owner only, with generated passwords, the
 number of Kafka nodes (1 when left out) and the names of settings that may be changed there.
+With --observability a collector, Loki, Tempo, Prometheus and Grafana run too.
 An existing file stays as it is: the volumes cannot be opened without its passwords.
 END
   exit 0
@@ -17,15 +18,17 @@ fail() {
   exit 1
 }
 
-nodes=1
+nodes=1 endpoint='' logs=none
+profiles=()
 file=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.env
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --kafka-nodes) nodes=${2-} ;;
-    --output) file=${2:?--output needs a value} ;;
+    --kafka-nodes) nodes=${2:?--kafka-nodes needs a value} && shift ;;
+    --observability) profiles+=(observability) endpoint=http://collector:4318 logs=otlp ;;
+    --output) file=${2:?--output needs a value} && shift ;;
     *) fail "unknown argument: $1 (see --help)" ;;
   esac
-  shift 2
+  shift
 done
 
 if [[ -e $file ]]; then
@@ -33,8 +36,8 @@ if [[ -e $file ]]; then
   exit 0
 fi
 case $nodes in
-  1) profiles='' voters=1@kafka-1:9093 in_sync=1 ;;
-  3) profiles=cluster voters=1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093 in_sync=2 ;;
+  1) voters=1@kafka-1:9093 in_sync=1 ;;
+  3) profiles+=(cluster) voters=1@kafka-1:9093,2@kafka-2:9093,3@kafka-3:9093 in_sync=2 ;;
   *) fail "--kafka-nodes must be 1 or 3, not '$nodes'" ;;
 esac
 
@@ -58,7 +61,15 @@ KAFKA_CLUSTER_ID=$(cluster_id)
 KAFKA_VOTERS=$voters
 KAFKA_IN_SYNC=$in_sync
 KAFKA_NODES=$nodes
-COMPOSE_PROFILES=$profiles
+
+COMPOSE_PROFILES=$(IFS=, && printf '%s' "${profiles[*]}")
+
+# Where traces, metrics and logs are sent. With the profile observability:
+# http://collector:4318, and otlp for the logs. Grafana is for the user admin.
+OTEL_EXPORTER_OTLP_ENDPOINT=$endpoint
+OTEL_LOGS_EXPORTER=$logs
+GRAFANA_PASSWORD=$(random)
+GRAFANA_PORT=3000
 
 # Where the board answers. Behind a proxy with TLS set MADANG_PUBLIC_URL=https://board.example.
 MADANG_ADDRESS=127.0.0.1

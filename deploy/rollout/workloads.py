@@ -1,13 +1,14 @@
 """What has come up and what has not, read out of workloads, pods and events."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rollout.kubectl import Object
 
-KINDS = "deployments,statefulsets,replicasets,jobs,pods,persistentvolumeclaims"
+KINDS = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,persistentvolumeclaims"
+_MAKE_PODS = {"ReplicaSet", "StatefulSet", "DaemonSet", "Job"}
 _STARTING = {"ContainerCreating", "PodInitializing", ""}
 _LASTING = {
     "OOMKilled",
@@ -107,7 +108,7 @@ class Workloads:
         for pod in self.unready:
             yield from _of_pod(pod)
         for one in self.objects:
-            if one["kind"] in {"ReplicaSet", "StatefulSet", "Job"} and not _has_pods(one):
+            if one["kind"] in _MAKE_PODS and not _has_pods(one):
                 yield from self._events_of(one, {"FailedCreate"})
         for claim in self._of("PersistentVolumeClaim"):
             if claim["status"].get("phase") == "Pending":
@@ -193,19 +194,33 @@ def _condition(one: Object, kind: str) -> bool:
 
 def _has_pods(one: Object) -> bool:
     status = one["status"]
-    return any(status.get(key) for key in ("replicas", "active", "succeeded", "failed"))
+    counts = ("replicas", "currentNumberScheduled", "active", "succeeded", "failed")
+    return any(status.get(key) for key in counts)
 
 
 def _is_rolled_out(one: Object) -> bool:
     """Whether all pods are of the version last asked for, and available, and no others are left."""
-    seen = int(one["status"].get("observedGeneration", 0)) >= int(one["metadata"]["generation"])
     names = ("replicas", "updatedReplicas", "availableReplicas")
-    counts = {one["status"].get(name, 0) for name in names}
-    return seen and counts == {one["spec"]["replicas"]}
+    return _is_seen(one) and _counts(one, names) == {one["spec"]["replicas"]}
+
+
+def _is_on_every_node(one: Object) -> bool:
+    names = ("desiredNumberScheduled", "updatedNumberScheduled", "numberAvailable")
+    return _is_seen(one) and len(_counts(one, names)) == 1
+
+
+def _counts(one: Object, names: Iterable[str]) -> set[int]:
+    return {one["status"].get(name, 0) for name in names}
+
+
+def _is_seen(one: Object) -> bool:
+    """Whether the controller knows what was last asked for."""
+    return int(one["status"].get("observedGeneration", 0)) >= int(one["metadata"]["generation"])
 
 
 _COMPLETE: Mapping[str, Callable[[Object], bool]] = {
     "Deployment": _is_rolled_out,
     "StatefulSet": _is_rolled_out,
+    "DaemonSet": _is_on_every_node,
     "Job": lambda one: _condition(one, "Complete"),
 }

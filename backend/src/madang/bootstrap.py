@@ -176,7 +176,9 @@ def redis_client(settings: Settings) -> redis.Redis:
 def api_worker() -> "WSGIApplication":
     """One worker of `madang api`; called in its process."""
     settings = Settings.load()
-    telemetry = configure(API, instance_of(settings), log_level=settings.log_level)
+    # Each worker counts for itself: under one name their counts would overwrite each other.
+    worker = f"{instance_of(settings)}-{os.getpid()}"
+    telemetry = configure(API, worker, log_level=settings.log_level)
     at_worker_end(partial(telemetry.shutdown, TELEMETRY_SECONDS))
     database = Database(
         settings.require_database_url(),

@@ -98,7 +98,7 @@ def _pods_of(one: Object) -> Iterator[Pod]:
         yield _pod(one, one, 1)
     elif kind == "CronJob":
         yield _pod(one, spec["jobTemplate"]["spec"]["template"], 1)
-    elif kind in {"Deployment", "StatefulSet", "Job"}:
+    elif kind in {"Deployment", "StatefulSet", "DaemonSet", "Job"}:
         yield _pod(one, spec["template"], spec.get("replicas", 1))
 
 

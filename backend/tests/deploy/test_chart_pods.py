@@ -15,13 +15,10 @@ from madang.settings import Settings
 from tests.deploy import tools
 from tests.deploy.cases import ALL, rendered
 from tests.deploy.manifests import Object, Pod
+from tests.deploy.restricted import assert_restricted
 from tests.services.nginx import TEMPLATE
 
 pytestmark = pytest.mark.deploy
-
-# https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-RESTRICTED_VOLUMES = {"configMap", "emptyDir", "secret", "persistentVolumeClaim", "projected"}
-FORBIDDEN = {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "shareProcessNamespace"}
 
 PROCESSES = ("web", "api", "live", "record")
 STORES = ("mariadb", "redis", "kafka")
@@ -34,20 +31,7 @@ _UNITS = {"Ki": 1024, "Mi": MEBIBYTE, "Gi": 1024 * MEBIBYTE}
 @pytest.mark.parametrize("case", ALL)
 def test_every_pod_is_restricted(case: str) -> None:
     for pod in rendered(case).pods:
-        security = pod.spec["securityContext"]
-        assert security["runAsNonRoot"] is True, pod.component
-        assert security["runAsUser"] > 0
-        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert not FORBIDDEN & set(pod.spec)
-        kinds = {kind for one in pod.spec.get("volumes", ()) for kind in one if kind != "name"}
-        assert kinds <= RESTRICTED_VOLUMES
-        for container in pod.containers:
-            assert container["securityContext"] == {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            }, (pod.component, container["name"])
-            assert not any("hostPort" in port for port in container.get("ports", ()))
+        assert_restricted(pod)
 
 
 @pytest.mark.parametrize("case", ALL)

@@ -1,16 +1,14 @@
 """What the Helm chart says to values that it does not take: one table of bad values and words."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.deploy import tools
 from tests.deploy.cases import OUTSIDE
 from tests.deploy.manifests import Object, helm_template
+from tests.deploy.values import nested, paths_of_schema, paths_of_values
 
 pytestmark = pytest.mark.deploy
 
@@ -127,7 +125,7 @@ def test_rule_is_told_in_its_own_words(number: int, words: str) -> None:
     ("path", "value", "words"), VALUES, ids=[f"{path} {value}" for path, value, _ in VALUES]
 )
 def test_wrong_value_is_told_with_its_place(path: str, value: object, words: str) -> None:
-    done = helm_template(_nested({path: value}))
+    done = helm_template(nested({path: value}))
 
     assert done.returncode != 0
     assert words in done.stderr
@@ -136,7 +134,7 @@ def test_wrong_value_is_told_with_its_place(path: str, value: object, words: str
 
 
 def test_all_broken_rules_are_told_at_once() -> None:
-    done = helm_template(_nested({"mariadb.enabled": False, "web.ingress.enabled": True}))
+    done = helm_template(nested({"mariadb.enabled": False, "web.ingress.enabled": True}))
 
     for words in ("mariadb.external.urlSecret", "networkPolicy.egress", "web.ingress.enabled"):
         assert words in done.stderr
@@ -158,55 +156,14 @@ def test_every_rule_of_the_templates_is_in_the_table() -> None:
 
 
 def test_schema_knows_every_value_and_nothing_more() -> None:
-    schema = yaml.safe_load((tools.CHART / "values.schema.json").read_text())
-    values = yaml.safe_load((tools.CHART / "values.yaml").read_text())
     inherited = {"/global", "/web/image/registry", "/web/image/tag", "/web/image/pullPolicy"}
 
-    known = set(_paths_of_schema(schema, schema))
-
-    assert set(_paths_of(values)) == known - inherited - _optional(known)
+    assert paths_of_values(tools.CHART) == paths_of_schema(tools.CHART) - inherited
 
 
 @cache
 def _refused(number: int) -> str:
     """What is said to one of `RULES`."""
-    done = helm_template(_nested(RULES[number][0]))
+    done = helm_template(nested(RULES[number][0]))
     assert done.returncode != 0
     return done.stderr
-
-
-def _optional(known: set[str]) -> set[str]:
-    kinds = ("requests", "limits")
-    return {path for path in known if path.rpartition("/")[0].endswith(kinds)}
-
-
-def _paths_of(values: Any, path: str = "") -> Iterator[str]:
-    for key, value in values.items():
-        if path.rpartition("/")[2] in {"requests", "limits"}:
-            return
-        yield f"{path}/{key}"
-        if isinstance(value, dict):
-            yield from _paths_of(value, f"{path}/{key}")
-
-
-def _paths_of_schema(schema: Any, root: Any, path: str = "") -> Iterator[str]:
-    if reference := schema.get("$ref"):
-        schema = root["definitions"][reference.rpartition("/")[2]]
-    for key, inner in schema.get("properties", {}).items():
-        yield f"{path}/{key}"
-        yield from _paths_of_schema(inner, root, f"{path}/{key}")
-
-
-def _nested(values: Object) -> dict[str, Any]:
-    """Values by dotted paths as Helm takes them; what comes later stands over what came before."""
-    nested: dict[str, Any] = yaml.safe_load(
-        yaml.safe_dump({key: value for key, value in values.items() if "." not in key})
-    )
-    for path, value in values.items():
-        if "." in path:
-            *folders, last = path.split(".")
-            place = nested
-            for folder in folders:
-                place = place.setdefault(folder, {})
-            place[last] = value
-    return nested

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from madang.cli import main
 from madang.settings import Settings
+from tests.deploy import observability
 from tests.services.nginx import REPOSITORY
 
 pytestmark = pytest.mark.deploy
@@ -100,10 +101,12 @@ def test_processes_run_without_rights_they_need_not_have(
 
 
 def test_only_the_web_server_is_reachable_and_only_from_this_machine(
-    services: dict[str, dict[str, Any]],
+    services: dict[str, dict[str, Any]], observed: dict[str, dict[str, Any]]
 ) -> None:
     published = {name: found["ports"] for name, found in services.items() if "ports" in found}
     assert published == {"web": ["127.0.0.1:8080:8080"]}
+    assert observed["grafana"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert {name for name, found in observed.items() if "ports" in found} == {"web", "grafana"}
 
 
 @pytest.mark.parametrize("name", ["migrate", "admin", "ship", "api", "record", "live"])
@@ -136,7 +139,8 @@ def test_api_and_its_shipper_share_one_spool(services: dict[str, dict[str, Any]]
 def test_compose_file_holds_no_password() -> None:
     for line in COMPOSE.read_text().splitlines():
         if re.search(r"(PASSWORD|SECRET_KEY|REDISCLI_AUTH|CLUSTER_ID): ", line):
-            assert ":?run deploy/compose/setup.sh first}" in line
+            # Grafana asks for its own when it starts, for it does not always run.
+            assert ":?run deploy/compose/setup.sh first}" in line or "${GRAFANA_PASSWORD-}" in line
 
 
 def test_three_kafka_nodes_make_one_quorum(tmp_path: Path) -> None:
@@ -155,11 +159,73 @@ def test_three_kafka_nodes_make_one_quorum(tmp_path: Path) -> None:
         assert str(found["KAFKA_MIN_INSYNC_REPLICAS"]) == "2"
 
 
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """All services, with the profile that collects."""
+    path = set_up(tmp_path_factory.mktemp("observed") / "env", "--observability")
+    resolved = resolve(path)
+    assert resolved.returncode == 0, resolved.stderr
+    found: dict[str, dict[str, Any]] = yaml.safe_load(resolved.stdout)["services"]
+    return found
+
+
+def test_nothing_is_collected_unless_it_is_asked_for(
+    services: dict[str, dict[str, Any]], observed: dict[str, dict[str, Any]]
+) -> None:
+    assert set(observed) - set(services) == {"collector", "loki", "tempo", "prometheus", "grafana"}
+    for found, logs, endpoint in (
+        (services, "none", ""),
+        (observed, "otlp", "http://collector:4318"),
+    ):
+        for name in ("api", "ship", "record", "live"):
+            assert found[name]["environment"]["OTEL_LOGS_EXPORTER"] == logs
+            assert (found[name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] or "") == endpoint
+
+
+def test_collecting_uses_the_images_files_and_arguments_of_the_chart(
+    observed: dict[str, dict[str, Any]],
+) -> None:
+    manifests = observability.rendered("nothing")
+    for name in ("collector", *observability.STORES, "grafana"):
+        (container,) = manifests.pod("gateway" if name == "collector" else name).containers
+        assert observed[name]["image"] == container["image"]
+        assert observed[name].get("command", []) == container.get("args", [])
+        for volume in observed[name]["volumes"]:
+            source, target, *_ = volume.split(":")
+            if source.startswith("."):
+                assert (COMPOSE.parent / source).is_file(), source
+                assert Path(target).parent.as_posix() in _mounts(container)
+
+
+def test_grafana_without_a_password_says_where_it_belongs(
+    observed: dict[str, dict[str, Any]],
+) -> None:
+    shell, option, script = observed["grafana"]["entrypoint"]
+    refused = subprocess.run(
+        [shell, option, script.replace("$$", "$")],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert refused.stdout == "GRAFANA_PASSWORD is not set in deploy/compose/.env\n"
+
+
+def _mounts(container: Any) -> set[str]:
+    """The directories of what is mounted into a container of the chart."""
+    return {
+        directory
+        for mount in container["volumeMounts"]
+        for directory in (mount["mountPath"], Path(mount["mountPath"]).parent.as_posix())
+    }
+
+
 def test_setup_makes_passwords_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = set_up(tmp_path / "env")
     made = path.read_text()
     passwords = re.findall(r"^\w+(?:PASSWORD|SECRET_KEY)=(.*)$", made, re.MULTILINE)
-    assert len(set(passwords)) == len(passwords) == 5
+    assert len(set(passwords)) == len(passwords) == 6
     assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in passwords)
     assert path.stat().st_mode & 0o777 == 0o600
     again = run(SETUP, "--output", path, "--kafka-nodes", "3")

@@ -63,6 +63,11 @@ def test_help_names_every_option(name: str, bare: Path) -> None:
         ),
         (
             "deploy",
+            ["--namespace", "observability", "--observability"],
+            "--namespace observability is where --observability goes; choose another one",
+        ),
+        (
+            "deploy",
             ["--profile", "large"],
             "--profile must be one of aks small standard, not 'large'",
         ),

@@ -184,3 +184,24 @@ def test_volume_that_cannot_be_made_is_told() -> None:
 
 def test_job_that_gave_up_is_named() -> None:
     assert Workloads([job("Failed")], []).failed_jobs == ["madang-migrate"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "done"),
+    [
+        ({}, True),
+        ({"numberAvailable": 2}, False),
+        ({"updatedNumberScheduled": 1}, False),
+        ({"observedGeneration": 0}, False),
+    ],
+)
+def test_agent_is_up_when_it_is_ready_on_every_node(counts: dict[str, int], *, done: bool) -> None:
+    scheduled = {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 3}
+    agent = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "observability-agent", "uid": "a", "generation": 1},
+        "spec": {},
+        "status": {"observedGeneration": 1, **scheduled, **counts},
+    }
+
+    assert Workloads([agent], ()).done is done

@@ -1,7 +1,9 @@
 """The programs and schemas that scripts/setup-kube.sh gets."""
 
+import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.services.errors import ServiceMissingError
@@ -9,6 +11,7 @@ from tests.services.workspace import cache_directory
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "deploy" / "helm" / "madang"
+OBSERVABILITY = ROOT / "deploy" / "helm" / "observability"
 
 
 def program(name: str) -> Path:
@@ -35,8 +38,24 @@ def schemas() -> Path:
     return directory
 
 
-def run(name: str, *arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, with `given` on its standard input."""
+def run(
+    name: str,
+    *arguments: str | Path,
+    given: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with `given` on its standard input and these variables too."""
     return subprocess.run(
-        [program(name), *arguments], input=given, text=True, capture_output=True, check=False
+        [program(name), *arguments],
+        input=given,
+        env={**os.environ, **(environment or {})},
+        text=True,
+        capture_output=True,
+        check=False,
     )
+
+
+def kubeconform(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Hold all manifests in a directory against Kubernetes' own schemas."""
+    location = f"{schemas()}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    return run("kubeconform", "-strict", "-schema-location", location, "-summary", directory)

@@ -84,3 +84,17 @@ def test_one_sampled_trace_shows_request_delivery_and_history(
 def _of(spans: list[ReceivedSpan], service: str) -> ReceivedSpan:
     (found,) = (span for span in spans if span.service == service)
     return found
+
+
+def test_each_worker_of_the_api_counts_under_a_name_of_its_own_and_from_zero(
+    traced: Stack, otlp: OtlpReceiver
+) -> None:
+    def counts() -> dict[str, int]:
+        return {
+            one.instance: one.metric.sum.data_points[0].as_int
+            for one in otlp.metrics
+            if one.metric.name == "madang.calls.unrecorded"
+        }
+
+    wait_until(lambda: len(counts()) == 2, 15, "what both workers count")
+    assert set(counts().values()) == {0}

@@ -41,9 +41,10 @@ class ReceivedSpan:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMetric:
-    """A metric and the `service.name` that sent it."""
+    """A metric and the `service.name` and `service.instance.id` that sent it."""
 
     service: str
+    instance: str
     metric: Metric
 
 
@@ -113,8 +114,11 @@ class OtlpReceiver:
     def _take_metrics(self, body: bytes) -> None:
         for sent in ExportMetricsServiceRequest.FromString(body).resource_metrics:
             service = _service(sent.resource)
+            instance = str(attribute(sent.resource.attributes, "service.instance.id") or "")
             for scope in sent.scope_metrics:
-                self.metrics.extend(ReceivedMetric(service, metric) for metric in scope.metrics)
+                self.metrics.extend(
+                    ReceivedMetric(service, instance, metric) for metric in scope.metrics
+                )
 
     def _take_logs(self, body: bytes) -> None:
         for sent in ExportLogsServiceRequest.FromString(body).resource_logs:

@@ -90,6 +90,8 @@ class CallCapture:
         self._service_name = service_name
         self._instance = instance
         self._refuses = policy is SpoolPolicy.refuse
+        # An alarm on growth sees none in a count that begins with its first call.
+        telemetry.calls_unrecorded.add(0)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

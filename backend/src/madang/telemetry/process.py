@@ -170,7 +170,7 @@ def configure(
 
     Args:
         service_name: such as `madang-api`.
-        instance: the pod or host.
+        instance: the pod or host, with the worker where it has several.
         embedded: everything in one process: all traces are sampled by default.
         log_level: debug, info, warning or error.
         console: lines for a person instead of JSON, and none for each call; by default where

@@ -1,0 +1,246 @@
+"""What the chart observability deploys, as processes: its own files, on other ports and folders.
+
+Jaeger stands in for Tempo, which cannot be built here; both take OTLP.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.deploy import tools
+from tests.deploy.observability import FILES, file, rendered
+from tests.services.ports import free_port
+from tests.services.process import Process
+from tests.services.stack import clean_environment, http_status
+
+_READY_SECONDS = 90
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A running store; `url` is where it is asked, `otlp` where it is sent to."""
+
+    process: Process
+    url: str
+    otlp: str
+
+    def ask(self, path: str, **parameters: str | int) -> Any:
+        """The JSON that a GET answers with.
+
+        Raises:
+            AssertionError: it is an error; with the store's words.
+        """
+        answer = httpx.get(f"{self.url}{path}", params=parameters, timeout=30)
+        assert answer.status_code == _OK, answer.text
+        return answer.json()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A log line as Loki has it: the labels of its stream, with what stands beside the line."""
+
+    text: str
+    labels: Mapping[str, str]
+
+
+class Collection:
+    """Loki, Jaeger, Prometheus, and the collector as gateway and as agent before them."""
+
+    def __init__(self, directory: Path, pods: Path, namespaces: Sequence[str]) -> None:
+        """Describe them; nothing runs yet.
+
+        Args:
+            directory: for their data; made when missing.
+            pods: what the agent reads, laid out as /var/log/pods.
+            namespaces: those whose logs it reads.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self.loki = _loki(directory / "loki")
+        self.jaeger = _jaeger(directory / "jaeger")
+        self.prometheus = _prometheus(directory / "prometheus")
+        self.otlp_port = free_port()
+        self.gateway = _gateway(directory / "gateway", self)
+        self.agent = _agent(directory / "agent", self.otlp_port, pods, namespaces)
+
+    @contextmanager
+    def running(self) -> Iterator["Collection"]:
+        """Run until the end of the block."""
+        stores = [one.process for one in (self.loki, self.jaeger, self.prometheus)]
+        with ExitStack() as ends:
+            for process in (*stores, self.gateway, self.agent):
+                ends.callback(process.stop)
+            for process in stores:
+                process.spawn()
+            for process in stores:
+                process.wait_ready()
+            self.gateway.start()
+            self.agent.start()
+            yield self
+
+    def lines(self, query: str) -> list[Line]:
+        """What Loki finds, of the last hour."""
+        found = self.loki.ask(
+            "/loki/api/v1/query_range", query=query, limit=5000, since="1h", direction="forward"
+        )
+        return [
+            Line(text, {**one["stream"], **(beside[0] if beside else {})})
+            for one in found["data"]["result"]
+            for _, text, *beside in one["values"]
+        ]
+
+    def services_of_trace(self, trace_id: str) -> set[str]:
+        """The services whose spans the trace store has; none while it does not know the trace."""
+        answer = httpx.get(f"{self.jaeger.url}/api/traces/{trace_id}", timeout=30)
+        traces = answer.json()["data"] or []
+        return {
+            process["serviceName"] for trace in traces for process in trace["processes"].values()
+        }
+
+    def value(self, query: str) -> float | None:
+        """What Prometheus answers to a query of one value, now."""
+        result = self.prometheus.ask("/api/v1/query", query=query)["data"]["result"]
+        return float(result[0]["value"][1]) if result else None
+
+
+def _loki(directory: Path) -> Store:
+    port = free_port()
+    configuration = _moved("loki.yaml", {"/loki": directory / "data"}, directory)
+    process = _process(
+        "loki",
+        [
+            *("-config.file", configuration, "-config.expand-env=true"),
+            *("-server.http-listen-port", port, "-server.grpc-listen-port", free_port()),
+        ],
+        directory,
+        (port, "/ready"),
+    )
+    url = f"http://127.0.0.1:{port}"
+    return Store(process, url, f"{url}/otlp")
+
+
+def _prometheus(directory: Path) -> Store:
+    port = free_port()
+    configuration = _moved("prometheus.yaml", {}, directory)
+    shutil.copy(file("alerts.yaml"), directory)
+    process = _process(
+        "prometheus",
+        [
+            f"--config.file={configuration}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--web.enable-otlp-receiver",
+        ],
+        directory,
+        (port, "/-/ready"),
+    )
+    url = f"http://127.0.0.1:{port}"
+    return Store(process, url, f"{url}/api/v1/otlp")
+
+
+def _jaeger(directory: Path) -> Store:
+    port, otlp, admin = free_port(), free_port(), free_port()
+    listening = {
+        "query.http-server": port,
+        "query.grpc-server": free_port(),
+        "admin.http": admin,
+        "collector.otlp.http": otlp,
+        "collector.otlp.grpc": free_port(),
+        "collector.http-server": free_port(),
+        "collector.grpc-server": free_port(),
+        "http-server": free_port(),
+        **{
+            f"processor.{name}.server": free_port()
+            for name in ("jaeger-binary", "jaeger-compact", "zipkin-compact")
+        },
+    }
+    arguments = [f"--{name}.host-port=127.0.0.1:{number}" for name, number in listening.items()]
+    directory.mkdir(parents=True, exist_ok=True)
+    process = _process("jaeger", arguments, directory, (admin, "/"))
+    return Store(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{otlp}")
+
+
+def _gateway(directory: Path, collection: Collection) -> Process:
+    stores = {
+        "LOKI": collection.loki,
+        "TEMPO": collection.jaeger,
+        "PROMETHEUS": collection.prometheus,
+    }
+    protocols = "receivers::otlp::protocols"
+    return _collector(
+        "gateway",
+        directory,
+        {f"{name}_OTLP": store.otlp for name, store in stores.items()},
+        {
+            f"{protocols}::http::endpoint": f"127.0.0.1:{collection.otlp_port}",
+            f"{protocols}::grpc::endpoint": f"127.0.0.1:{free_port()}",
+        },
+    )
+
+
+def _agent(directory: Path, otlp_port: int, pods: Path, namespaces: Sequence[str]) -> Process:
+    notes = directory / "notes"
+    notes.mkdir(parents=True)
+    patterns = [f"{pods}/{name}_*/*/{ending}" for name in namespaces for ending in _log_files()]
+    return _collector(
+        "agent",
+        directory,
+        {
+            "LOG_FILES": yaml.safe_dump(patterns, default_flow_style=True, width=10_000).strip(),
+            "GATEWAY_OTLP": f"http://127.0.0.1:{otlp_port}",
+        },
+        {"extensions::file_storage::directory": str(notes)},
+    )
+
+
+def _log_files() -> list[str]:
+    """The endings of what the chart's agent reads in the directory of a container."""
+    container = rendered("nothing").pod("agent").container("agent")
+    given = next(one["value"] for one in container["env"] if one["name"] == "LOG_FILES")
+    return [path.rpartition("/")[2] for path in yaml.safe_load(given)]
+
+
+def _collector(
+    component: str, directory: Path, environment: Mapping[str, str], instead: Mapping[str, str]
+) -> Process:
+    """The collector with the arguments and the file of the chart, and these settings instead."""
+    health = free_port()
+    settings = {**instead, "extensions::health_check::endpoint": f"127.0.0.1:{health}"}
+    (container,) = rendered("nothing").pod(component).containers
+    arguments = [argument.replace("/etc/otelcol", str(FILES)) for argument in container["args"]]
+    arguments += [f"--config=yaml:{name}: {value}" for name, value in settings.items()]
+    directory.mkdir(parents=True, exist_ok=True)
+    return _process("otelcol", arguments, directory, (health, "/"), environment)
+
+
+def _process(
+    program: str,
+    arguments: Sequence[object],
+    directory: Path,
+    probe: tuple[int, str],
+    environment: Mapping[str, str] | None = None,
+) -> Process:
+    return Process(
+        program,
+        [tools.program(program), *(str(argument) for argument in arguments)],
+        log=directory / f"{program}.log",
+        environment=clean_environment(environment or {}),
+        ready=lambda: http_status(*probe) == _OK,
+        ready_seconds=_READY_SECONDS,
+    )
+
+
+def _moved(name: str, places: Mapping[str, Path], directory: Path) -> Path:
+    """A copy of a file of the chart with directories of the test's own."""
+    directory.mkdir(parents=True, exist_ok=True)
+    text = file(name).read_text()
+    for place, instead in places.items():
+        text = text.replace(f" {place}", f" {instead}")
+    (directory / name).write_text(text)
+    return directory / name
