@@ -15,6 +15,7 @@ from tests.services.workspace import cache_directory, exclusive, temporary_direc
 CONFIGURATION = Path(__file__).with_name("node_files") / "containerd.toml"
 
 _IMPORT_SECONDS = 300
+_READY_SECONDS = 120
 _KEPT = 16
 
 
@@ -24,7 +25,8 @@ def containerd_process(box: Sandbox, log: Path, store: Path) -> Process:
         "containerd",
         box.inside(find_program("containerd"), f"--config={CONFIGURATION}", f"--root={store}"),
         log=log,
-        ready=lambda: box.succeeds("ctr", "version"),
+        ready=lambda: box.has("/run/containerd/containerd.sock"),
+        ready_seconds=_READY_SECONDS,
     )
 
 

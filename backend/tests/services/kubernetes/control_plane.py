@@ -1,6 +1,8 @@
 """etcd, API server, controllers and scheduler: all of Kubernetes but its nodes."""
 
+import http.client
 import secrets
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,12 +14,11 @@ from tests.services.kubernetes.programs import program
 from tests.services.kubernetes.sandbox import Sandbox
 from tests.services.ports import free_port
 from tests.services.process import Process
-from tests.services.waiting import wait_until
 
 SERVICES = "10.96"
 NODE = "node-1"
 
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 _NAMES = ("", ".default", ".default.svc", ".default.svc.cluster.local")
 _KUBECONFIG = """\
 apiVersion: v1
@@ -95,12 +96,8 @@ def control_plane(directory: Path, sandbox: Sandbox | None = None) -> Iterator[C
         ):
             ends.callback(process.stop, 0)
             process.start()
-        cluster = plane.cluster
-        wait_until(
-            lambda: cluster.try_kubectl("get", "serviceaccount", "default", "--namespace=default"),
-            _READY_SECONDS,
-            "the first ServiceAccount, which the controllers make",
-        )
+        # The controllers make it; without it no pod is admitted.
+        plane.cluster.wait("create", "serviceaccount/default", "--namespace=default")
         yield plane
 
 
@@ -170,8 +167,20 @@ def _apiserver(plane: ControlPlane, store: str, port: int) -> Process:
             "endpoint-reconciler-type": "lease" if plane.sandbox else "none",
         },
     )
-    process.ready = lambda: bool(plane.cluster.try_kubectl("get", "--raw=/readyz"))
+    process.ready = lambda: _is_ready(plane, port)
     return process
+
+
+def _is_ready(plane: ControlPlane, port: int) -> bool:
+    context = ssl.create_default_context(cafile=plane.certificate("ca"))
+    connection = http.client.HTTPSConnection(plane.address, port, timeout=5, context=context)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _controllers(plane: ControlPlane) -> Process:

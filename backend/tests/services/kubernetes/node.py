@@ -22,7 +22,7 @@ from tests.services.process import Process
 _FILES = Path(__file__).with_name("node_files")
 _ADDONS = Path(__file__).with_name("addons")
 _PODS = "10.244.0.0/24"
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 # Holds the namespaces of pods and makes the directories of volumes.
 _SHELL_IMAGE = "docker.io/library/debian:bookworm-slim"
 
@@ -89,7 +89,7 @@ def _processes(plane: ControlPlane, group: str) -> list[Process]:
 
 
 def _kubelet(plane: ControlPlane, group: str) -> Process:
-    process = plane.process(
+    return plane.process(
         "kubelet",
         {
             "config": "/run/madang/files/kubelet.yaml",
@@ -100,8 +100,6 @@ def _kubelet(plane: ControlPlane, group: str) -> Process:
             "address": plane.address,
         },
     )
-    process.ready = lambda: bool(plane.cluster.try_kubectl("get", f"node/{NODE}"))
-    return process
 
 
 def _proxy(plane: ControlPlane) -> Process:
@@ -152,6 +150,7 @@ def _volumes(plane: ControlPlane) -> Process:
 
 
 def _wait_ready(cluster: Cluster) -> None:
+    cluster.wait("create", f"node/{NODE}", seconds=_READY_SECONDS)
     cluster.wait("condition=Ready", f"node/{NODE}", seconds=_READY_SECONDS)
     for name in ("coredns", "metrics-server"):
         wait = ("rollout", "status", f"deployment/{name}", "--namespace=kube-system")

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from tests.services.errors import ServiceError
 from tests.services.process import Process, find_program
 
@@ -64,10 +62,9 @@ class Sandbox:
         """
         return _run(self.inside(*argv), seconds)
 
-    def succeeds(self, *argv: str | Path) -> bool:
-        """Whether a command does inside: for conditions to wait for."""
-        done = subprocess.run(self.inside(*argv), capture_output=True, check=False, timeout=60)
-        return done.returncode == 0
+    def has(self, path: str) -> bool:
+        """Whether there is such a file inside: for conditions to wait for."""
+        return Path(f"/proc/{self.pid}/root{path}").exists()
 
 
 @contextmanager
@@ -89,7 +86,8 @@ def sandbox(directory: Path) -> Iterator[Sandbox]:
     try:
         first = holder.children()[0]
         try:
-            yield Sandbox(first.pid, _connect(first.pid))
+            with _cable(first.pid) as address:
+                yield Sandbox(first.pid, address)
         finally:
             first.kill()
             holder.wait(_STOP_SECONDS)
@@ -97,29 +95,34 @@ def sandbox(directory: Path) -> Iterator[Sandbox]:
         holder.stop(0)
 
 
-def _connect(pid: int) -> str:
-    """Lay the cable; returns the address of its inner end."""
-    cable = next((name for name in map("madang{}".format, _NUMBERS) if _lay(name, pid)), None)
-    if cable is None:
+@contextmanager
+def _cable(pid: int) -> Iterator[str]:
+    """A cable from the host to a process, for the block; the address of its inner end."""
+    name = next((name for name in map("madang{}".format, _NUMBERS) if _lay(name, pid)), None)
+    if name is None:
         raise ServiceError("all names and addresses for nodes are taken: see `ip link`")
-    outer, inner = (f"10.199.{cable.removeprefix('madang')}.{end}" for end in (1, 2))
     ip = find_program("ip")
-    _run([ip, "address", "add", f"{outer}/24", "dev", cable])
-    _run([ip, "link", "set", cable, "up"])
+    outer, inner = (f"10.199.{name.removeprefix('madang')}.{end}" for end in (1, 2))
     within = [find_program("nsenter"), "--target", str(pid), "--net", "--", ip]
-    _run([*within, "address", "add", f"{inner}/24", "dev", "eth0"])
-    _run([*within, "link", "set", "eth0", "up"])
-    _run([*within, "route", "add", "default", "via", outer])
-    return inner
+    try:
+        _run([ip, "address", "add", f"{outer}/24", "dev", name])
+        _run([ip, "link", "set", name, "up"])
+        _run([*within, "address", "add", f"{inner}/24", "dev", "eth0"])
+        _run([*within, "link", "set", "eth0", "up"])
+        _run([*within, "route", "add", "default", "via", outer])
+        yield inner
+    finally:
+        # It would go with the network inside, but that may outlive its processes by a minute.
+        _run([ip, "link", "delete", name])
 
 
 def _lay(name: str, pid: int) -> bool:
-    """Whether the name was free for a cable."""
-    if name in psutil.net_if_addrs():
-        return False
-    peer = ["type", "veth", "peer", "name", "eth0", "netns", str(pid)]
-    _run([find_program("ip"), "link", "add", name, *peer])
-    return True
+    """Lay a cable of this name, unless there is one."""
+    words = ["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid)]
+    done = subprocess.run([find_program("ip"), *words], capture_output=True, text=True, check=False)
+    if done.returncode and "File exists" not in done.stderr:
+        raise ServiceError(f"ip {' '.join(words)}: {done.stderr}")
+    return done.returncode == 0
 
 
 def _run(argv: Sequence[str], seconds: float = 30) -> str:

@@ -46,7 +46,7 @@ statements() {
     printf "CREATE USER root@'%s' IDENTIFIED BY %s;\n" "${MARIADB_ROOT_HOST:-%}" "$secret"
     printf "GRANT ALL ON *.* TO root@'%s' WITH GRANT OPTION;\n" "${MARIADB_ROOT_HOST:-%}"
   fi
-  [[ -z ${MARIADB_DATABASE-} ]] || printf 'CREATE DATABASE IF NOT EXISTS `%s`;\n' "$MARIADB_DATABASE"
+  [[ -z ${MARIADB_DATABASE-} ]] || printf "CREATE DATABASE IF NOT EXISTS \`%s\`;\n" "$MARIADB_DATABASE"
   [[ -n ${MARIADB_USER-} && -n ${MARIADB_PASSWORD-} ]] || return 0
   printf "CREATE USER '%s'@'%%' IDENTIFIED BY %s;\n" "$MARIADB_USER" "$(quoted "$MARIADB_PASSWORD")"
   [[ -z ${MARIADB_DATABASE-} ]] ||
