@@ -2,6 +2,10 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 ARGS ?=
+# Tests mostly wait, so three processes share even two cores well; each has services of its own.
+side_by_side := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Without compiled files each of the processes that tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 linted := --config pyproject.toml . ../deploy $(addprefix ../,$(wildcard bench))
 
 .PHONY: help
@@ -18,7 +22,7 @@ up: setup ## Run the whole system on this machine: nginx, api, live, ship, recor
 
 .PHONY: test
 test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to pytest
-	@cd backend && exec .venv/bin/pytest $(ARGS)
+	@cd backend && exec .venv/bin/pytest $(side_by_side) $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
@@ -60,7 +64,7 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 .PHONY: check-backend check-frontend check-scripts
 check-backend:
 	@cd backend && .venv/bin/ruff check $(linted) && .venv/bin/ruff format --check $(linted)
-	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm && .venv/bin/lint-imports
+	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm ../deploy/rollout && .venv/bin/lint-imports
 
 check-frontend:
 	@cd frontend && npm run --silent check

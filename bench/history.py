@@ -12,21 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
 
 import msgspec
 
 from madang.clock import rfc3339
 from measure.asking import LIMIT, Api, Service, Timing, timed
-from measure.prefill import DAYS, prefill
+from measure.full_history import add_options, full_history
+from measure.prefill import DAYS
 from measure.questions import Question, questions
 from measure.results import Bench, Circumstances, Measurement
-from measure.stand import Stand, register, restart_cold, services
+from measure.stand import Stand, register, restart_cold
 from measure.tables import table
 from tests.services.errors import ServiceError
 from tests.services.stack import Stack, http_status
 from tests.services.waiting import wait_until
-from tests.services.workspace import temporary_directory
 
 PAGE_WANTED_MS = 20.0
 MONTH_WANTED_MS = 100.0
@@ -205,9 +204,7 @@ def _api(stand: Stand) -> Iterator[Stack]:
 
 def measure(given: argparse.Namespace) -> Result:
     """Fill history where it is not full, and ask."""
-    sizes = {"buffer_pool": given.buffer_pool, "log_file": given.log_file}
-    with temporary_directory() as directory, services(directory, keep=given.keep, **sizes) as stand:
-        prefill(stand, given.rows, given.keep or directory)
+    with full_history(given) as stand:
         found = Circumstances.now(stand)
         with _api(stand) as stack:
             asking = Asking(stand, stack, given)
@@ -293,8 +290,7 @@ BENCH = Bench("history", Result, report)
 def main() -> int:
     """Measure or show, and say whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of history, at least")
-    parser.add_argument("--keep", type=Path, help="directory of the full history, used again")
+    add_options(parser)
     parser.add_argument("--requests", type=int, default=50, help="of each question")
     parser.add_argument(
         "--cold",
@@ -302,8 +298,6 @@ def main() -> int:
         default=True,
         help="also ask with an empty buffer pool",
     )
-    parser.add_argument("--buffer-pool", default="1G", help="innodb_buffer_pool_size")
-    parser.add_argument("--log-file", default="512M", help="innodb_log_file_size")
     BENCH.add_options(parser)
     given = parser.parse_args()
     return BENCH.run(given, lambda: measure(given))

@@ -25,6 +25,7 @@ from madang.accounts.models import SessionRecord
 from madang.accounts.passwords import Passwords
 from madang.accounts.routes import session_cookie_name
 from madang.accounts.service import AccountService
+from madang.accounts.session_service import SessionService
 from madang.accounts.sessions import NoSessionCache, new_token, token_digest
 from madang.calls.recent import RedisRecentCalls
 from madang.clock import utc_now
@@ -97,8 +98,9 @@ def standing(directory: Path) -> Iterator[Stand]:
 
 def cookies(stand: Stand, sessions: int) -> Path:
     """Signs one account in so many times; a file with a cookie a line."""
-    service = AccountService(stand.database, Passwords(), SECRET_KEY.encode(), NoSessionCache())
-    account = service.register(f"bench-{uuid4().hex[:8]}", uuid4().hex).user
+    sessions_of_all = SessionService(stand.database, SECRET_KEY.encode(), NoSessionCache())
+    accounts = AccountService(stand.database, Passwords(), sessions_of_all)
+    account = accounts.register(f"bench-{uuid4().hex[:8]}", uuid4().hex).user
     now, tokens = utc_now(), [new_token() for _ in range(sessions)]
     with stand.database.write() as connection:
         for token in tokens:

@@ -1,158 +1,181 @@
 """Whether the memory of each process stays flat while a million calls are made and recorded.
 
-All of Madang over real services, loaded by wrk with lists, posts and pages of history in turn, and
-one browser's event stream open. Resident memory is looked at every ten seconds against the calls
-that are recorded.
+First all of Madang over real services, then the embedded process, each loaded by wrk with lists,
+posts and pages of history in turn, and one browser's event stream open. Resident memory is looked
+at every ten seconds against the calls that are recorded. The result is written at every look: what
+is cut off keeps what it has. Memory is no matter of time, so others may use the machine meanwhile.
 """
 
 import argparse
-import http.client
-import itertools
+import sqlite3
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from measure.course import FLAT_MIB_PER_MILLION, Course, Watch
-from measure.history import History
+from measure.loaded import CONNECTIONS, Load
 from measure.results import Bench, Circumstances, Measurement
-from measure.stand import Mode, Running, madang, register, services
+from measure.stand import Mode, madang, services
 from measure.tables import table
-from measure.wrk import Target, drive
+from tests.services.process import Process
+from tests.services.stack import Embedded
 from tests.services.workspace import temporary_directory
 
-OWN = ("api", "live", "ship", "record")
-CONNECTIONS = 16
+OWN = ("api", "live", "ship", "record", "serve")
 LOOK_SECONDS = 10
-TURNS = (
-    ("GET", "/api/messages?limit=10", 8),
-    ("POST", "/api/messages", 2),
-    ("GET", "/api/logs/kafka", 1),
+LONGEST_SECONDS = 6 * 3600
+_COUNTED = (
+    "SELECT COALESCE(SUM(calls), 0) FROM call_statistics WHERE step_seconds = 3600 AND kind_id = 0"
 )
-"""The calls, and for how many seconds each has its turn."""
-
-_CHUNK = 65_536
-_STREAM_SECONDS = 60
 
 
-class Result(Measurement, frozen=True, kw_only=True):
-    """One course over all processes."""
+class Case(msgspec.Struct, frozen=True):
+    """One course: over all processes, or over the embedded one."""
 
-    settings: dict[str, str]
+    name: str
+    wanted: int
     answered: int
     refused: int
     broken: int
     streamed_bytes: int
     course: Course
 
-    def faults(self) -> list[str]:
+    def faults(self) -> Iterator[str]:
         """What failed, and which process grows."""
-        found = []
+        if self.course.events < self.wanted:
+            yield f"{self.name}: cut off after {self.course.events:,} of {self.wanted:,} calls"
         if self.refused or self.broken:
-            found.append(f"{self.refused} answers above 399, {self.broken} broken")
+            yield f"{self.name}: {self.refused} answers above 399, {self.broken} broken"
         if not self.streamed_bytes:
-            found.append("the event stream brought nothing")
-        found += [
-            f"{role} grows by {self.course.mib_per_million(role):.1f} MiB over a million calls"
-            for role in OWN
-            if not self.course.is_flat(role)
-        ]
-        return found
+            yield f"{self.name}: the event stream brought nothing"
+        for role in self.course.roles():
+            if role in OWN and not self.course.is_flat(role):
+                grown = self.course.mib_per_million(role)
+                yield f"{role} grows by {grown:.1f} MiB over a million calls"
 
 
-class Load(msgspec.Struct):
-    """What was asked of the API so far."""
+class Result(Measurement, frozen=True, kw_only=True):
+    """Both courses, or as much of them as there is."""
 
-    answered: int = 0
-    refused: int = 0
-    broken: int = 0
+    settings: dict[str, str]
+    cases: list[Case]
 
-    def make(self, port: int, cookie: str, stop: threading.Event) -> None:
-        """One kind of call after the other, until `stop` is set."""
-        for method, path, seconds in itertools.cycle(TURNS):
-            if stop.is_set():
-                return
-            target = Target(port, method, path, cookie)
-            answers = drive(target, connections=CONNECTIONS, seconds=seconds)
-            self.answered += answers.requests
-            self.refused += answers.refused
-            self.broken += answers.broken
+    def faults(self) -> list[str]:
+        """Those of each course."""
+        return [fault for case in self.cases for fault in case.faults()]
 
 
-class Stream(threading.Thread):
-    """A client of the event stream that reads all it is sent."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Processes under load, and how many of their calls are recorded."""
 
-    def __init__(self, port: int, cookie: str) -> None:
-        super().__init__(name="stream", daemon=True)
-        self.bytes = 0
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_STREAM_SECONDS)
-        self._connection.request(
-            "GET", "/api/live?topics=calls,messages", headers={"Cookie": cookie}
-        )
-        self._answer = self._connection.getresponse()
-        self.start()
-
-    def run(self) -> None:
-        """Read to the end, which comes when `live` is stopped."""
-        while chunk := self._answer.read1(_CHUNK):
-            self.bytes += len(chunk)
+    roles: dict[str, Process]
+    recorded: Callable[[], int]
 
 
 @contextmanager
-def _loaded(running: Running, load: Load) -> Iterator[Stream]:
-    cookie = register(running.api_port)
-    stream = Stream(running.stack.live_port, cookie)
-    stop = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(load.make, running.api_port, cookie, stop)
-        try:
-            yield stream
-        finally:
-            stop.set()
-        loading.result()
-
-
-def measure(given: argparse.Namespace) -> Result:
-    """Load everything until so many calls are recorded."""
-    load = Load()
+def _all_processes(load: Load, found: Callable[[Circumstances], None]) -> Iterator[Loaded]:
     with temporary_directory() as directory, services(directory) as stand:
-        found = Circumstances.now(stand, "nginx", "wrk")
+        found(Circumstances.now(stand, "nginx", "wrk"))
         with madang(stand, Mode.on) as running:
-            with _loaded(running, load) as stream:
-                watch = Watch(running.roles, _history(running).recorded)
-                course = watch.until(
-                    lambda recorded: recorded >= given.events, every_seconds=given.every
-                )
-            streamed = stream.bytes
-    return Result(
-        date=found.date,
-        machine=found.machine,
-        versions=found.versions,
-        settings=found.settings,
-        answered=load.answered,
-        refused=load.refused,
-        broken=load.broken,
-        streamed_bytes=streamed,
-        course=course,
-    )
+            if running.history is None:
+                raise RuntimeError("this mode has a history")
+            with load.on(running.api_port, running.stack.live_port):
+                yield Loaded(dict(running.roles), running.history.recorded)
 
 
-def _history(running: Running) -> History:
-    if running.history is None:
-        raise RuntimeError("this mode has a history")
-    return running.history
+@contextmanager
+def _embedded(load: Load, found: Callable[[Circumstances], None]) -> Iterator[Loaded]:
+    found(Circumstances.now(None, "wrk"))
+    with (
+        temporary_directory() as directory,
+        Embedded(directory / "embedded").running() as running,
+        load.on(running.port, running.port),
+    ):
+        yield Loaded({"serve": running.process}, lambda: _counted(running.data / "madang.db"))
+
+
+def _counted(file: Path) -> int:
+    """The calls that statistics count, which are those of history."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        return int(connection.execute(_COUNTED).fetchone()[0])
+
+
+WAYS = {"services": _all_processes, "embedded": _embedded}
+
+
+class Courses:
+    """Runs one way after the other, and keeps what there is at every look."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._given = given
+        self._found: Circumstances | None = None
+        self._cases: list[Case] = []
+
+    def run(self) -> Result:
+        """Load until so many calls are recorded."""
+        for name in self._given.ways:
+            self._cases.append(self._case(name))
+        return self._result(self._cases)
+
+    def _case(self, name: str) -> Case:
+        load, wanted = Load(), self._given.calls
+
+        def case(course: Course) -> Case:
+            counts = (load.answered, load.refused, load.broken, load.streamed_bytes)
+            return Case(name, wanted, *counts, course)
+
+        with WAYS[name](load, self._take_note) as loaded:
+            course = Watch(loaded.roles, loaded.recorded).until(
+                lambda recorded: recorded >= wanted,
+                every_seconds=self._given.every,
+                seconds_at_most=LONGEST_SECONDS,
+                on_look=lambda so_far: BENCH.keep(
+                    self._given, self._result([*self._cases, case(so_far)])
+                ),
+            )
+        return case(course)
+
+    def _take_note(self, found: Circumstances) -> None:
+        self._found = self._found or found
+
+    def _result(self, cases: list[Case]) -> Result:
+        if self._found is None:
+            raise RuntimeError("nothing has run")
+        found = self._found
+        return Result(
+            date=found.date,
+            machine=found.machine,
+            versions=found.versions,
+            settings=found.settings,
+            cases=cases,
+        )
 
 
 def report(result: Result) -> str:
     """The result as Markdown."""
-    course = result.course
     how = (
-        f"All processes under {CONNECTIONS} connections of wrk, {course.events:,} calls in "
-        f"{course.seconds:,.0f} s; memory every {LOOK_SECONDS} s, the slope after the first fifth"
+        f"{CONNECTIONS} connections of wrk and one event stream; memory every {LOOK_SECONDS} s, "
+        "the slope after the first fifth"
     )
+    return "\n".join(
+        [
+            result.conditions(how, result.settings),
+            *(_table(case) for case in result.cases),
+            result.verdict(
+                f"Every answer was below 400, and no process of ours grows by more than "
+                f"{FLAT_MIB_PER_MILLION:g} MiB over a million calls."
+            ),
+        ]
+    )
+
+
+def _table(case: Case) -> str:
+    course = case.course
     quarters = [course.looks[round(part * (len(course.looks) - 1) / 4)] for part in range(5)]
     rows = (
         [
@@ -162,19 +185,9 @@ def report(result: Result) -> str:
         ]
         for role in course.roles()
     )
-    return "\n".join(
-        [
-            result.conditions(how, result.settings),
-            table(
-                ("resident MiB", *(f"{look.events:,} calls" for look in quarters), "a million"),
-                rows,
-            ),
-            result.verdict(
-                f"Every answer was below 400, and no process of ours grows by more than "
-                f"{FLAT_MIB_PER_MILLION:g} MiB over a million calls."
-            ),
-        ]
-    )
+    heading = f"{course.events:,} calls in {course.looks[-1].seconds:,.0f} s, resident MiB:\n"
+    columns = ("after calls", *(f"{look.events:,}" for look in quarters), "a million")
+    return f"{heading}\n{table(columns, rows)}"
 
 
 BENCH = Bench("memory", Result, report)
@@ -183,13 +196,16 @@ BENCH = Bench("memory", Result, report)
 def main() -> int:
     """Measure or show, and say whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="calls to record")
+    parser.add_argument("--calls", type=int, default=1_000_000, help="to record, each way")
+    parser.add_argument(
+        "--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="default: both"
+    )
     parser.add_argument(
         "--every", type=float, default=LOOK_SECONDS, help="seconds from look to look"
     )
     BENCH.add_options(parser)
     given = parser.parse_args()
-    return BENCH.run(given, lambda: measure(given))
+    return BENCH.run(given, lambda: Courses(given).run())
 
 
 if __name__ == "__main__":

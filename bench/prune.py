@@ -12,24 +12,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, timedelta
-from pathlib import Path
 
 import msgspec
 
 from madang.clock import utc_now
 from measure.events import calls, paced
+from measure.full_history import add_options, full_history
 from measure.history import Lag, LagWatch
-from measure.prefill import prefill
 from measure.recording import Recording
 from measure.results import Bench, Circumstances, Measurement
-from measure.stand import Stand, services
+from measure.stand import Stand
 from measure.tables import table
 from measure.topic import in_real_time
 from tests.services.errors import ServiceError
 from tests.services.process import Process
 from tests.services.stack import madang_command
 from tests.services.waiting import wait_until
-from tests.services.workspace import temporary_directory
 
 LAG_WANTED_SECONDS = 2.0
 _KEPT_UP = 0.95
@@ -146,9 +144,7 @@ def _age_of_history(stand: Stand) -> timedelta:
 def measure(given: argparse.Namespace) -> Result:
     """Fill history where it is not full; record, and record beside the pruning."""
     stretches: list[Stretch] = []
-    sizes = {"buffer_pool": given.buffer_pool, "log_file": given.log_file}
-    with temporary_directory() as directory, services(directory, keep=given.keep, **sizes) as stand:
-        prefill(stand, given.rows, given.keep or directory)
+    with full_history(given) as stand:
         found = Circumstances.now(stand)
         keep = _age_of_history(stand) - timedelta(days=given.days)
         rows_before = _rows(stand)
@@ -202,13 +198,10 @@ BENCH = Bench("prune", Result, report)
 def main() -> int:
     """Measure or show, and say whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of history, at least")
-    parser.add_argument("--keep", type=Path, help="directory of the full history; loses its oldest")
+    add_options(parser)
     parser.add_argument("--days", type=float, default=1, help="of the oldest calls to prune")
     parser.add_argument("--arriving", type=int, default=2000, help="calls a second")
     parser.add_argument("--seconds", type=float, default=60, help="of the recorder alone")
-    parser.add_argument("--buffer-pool", default="1G", help="innodb_buffer_pool_size")
-    parser.add_argument("--log-file", default="512M", help="innodb_log_file_size")
     BENCH.add_options(parser)
     given = parser.parse_args()
     return BENCH.run(given, lambda: measure(given))

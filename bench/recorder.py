@@ -20,15 +20,15 @@ from madang.clock import utc_now
 from measure.cores import Cores, divide_cores, held
 from measure.course import FLAT_MIB_PER_MILLION, Course
 from measure.events import calls, paced
+from measure.full_history import add_options, empty_history, full_history
 from measure.history import Totals
-from measure.prefill import prefill, set_flush
+from measure.prefill import set_flush
 from measure.recording import Recording, all_recorded
 from measure.results import Bench, Circumstances, Measurement
 from measure.samples import Profile
-from measure.stand import Stand, servers, services
+from measure.stand import Stand, servers
 from measure.tables import table
 from measure.topic import in_real_time
-from tests.services.workspace import temporary_directory
 
 PER_SECOND_WANTED = 20_000
 NOMINAL_PER_SECOND = 20_000
@@ -161,20 +161,15 @@ def measure(given: argparse.Namespace) -> Result:
     cores = divide_cores()
     cases: list[Case] = []
     profile = None
-    sizes = {"buffer_pool": given.buffer_pool, "log_file": given.log_file}
-    with temporary_directory() as directory, services(directory, **sizes) as stand:
+    with empty_history(given) as stand:
         found = Circumstances.now(stand)
         recorder = Recorder(stand, cores, given.events)
         with held(servers(stand).values(), cores.others):
             cases += [recorder.backlog("empty history", flush) for flush in given.flush]
             if given.profile:
-                profile = recorder.profiled(directory / "profile.json")
+                profile = recorder.profiled(stand.directory / "profile.json")
     if given.rows:
-        with (
-            temporary_directory() as directory,
-            services(directory, keep=given.keep, **sizes) as stand,
-        ):
-            prefill(stand, given.rows, given.keep or directory)
+        with full_history(given) as stand:
             recorder = Recorder(stand, cores, given.events)
             with held(servers(stand).values(), cores.others):
                 cases += [recorder.backlog("full history", flush) for flush in given.flush]
@@ -275,10 +270,11 @@ BENCH = Bench("recorder", Result, report)
 
 def main() -> int:
     """Measure or show, and say whether all is well."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="With --rows 0 only an empty history is measured."
+    )
     parser.add_argument("--events", type=int, default=1_000_000, help="in each backlog")
-    parser.add_argument("--rows", type=int, default=10_000_000, help="of the full history; 0: none")
-    parser.add_argument("--keep", type=Path, help="directory of the full history, used again")
+    add_options(parser)
     parser.add_argument("--arriving", type=int, default=2000, help="a second, when catching up")
     parser.add_argument(
         "--flush",
@@ -288,8 +284,6 @@ def main() -> int:
         default=[1, 2],
         help="values of innodb_flush_log_at_trx_commit",
     )
-    parser.add_argument("--buffer-pool", default="1G", help="innodb_buffer_pool_size")
-    parser.add_argument("--log-file", default="512M", help="innodb_log_file_size")
     parser.add_argument(
         "--profile", action="store_true", help="also show which functions the recorder spends on"
     )

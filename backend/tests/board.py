@@ -8,9 +8,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
+from madang.accounts.administration import AccountAdministration
 from madang.accounts.passwords import Passwords
 from madang.accounts.routes import accounts_blueprint, authenticator
 from madang.accounts.service import AccountService
+from madang.accounts.session_service import SessionService
 from madang.accounts.sessions import NoSessionCache, SessionCache
 from madang.db.engine import Database
 from madang.http.app import create_app
@@ -63,24 +65,26 @@ class Board:
         self.events: list[BoardEvent] = []
         self.secure = bool(public_url and public_url.startswith("https:"))
         self.public_url = public_url
+        passwords = Passwords(quick_hasher())
+        self.sessions = SessionService(database, SECRET_KEY, cache or NoSessionCache(), self.clock)
         self.accounts = AccountService(
             database,
-            Passwords(quick_hasher()),
-            SECRET_KEY,
-            cache or NoSessionCache(),
+            passwords,
+            self.sessions,
             self.clock,
             first_becomes_admin=first_becomes_admin,
         )
+        self.administration = AccountAdministration(database, passwords, self.sessions, self.clock)
         self.messages = MessageService(database, self.events.append, first_pages, self.clock)
 
     def app(self) -> Flask:
         """The HTTP application."""
         return create_app(
             [
-                accounts_blueprint(self.accounts, secure=self.secure),
+                accounts_blueprint(self.accounts, self.sessions, secure=self.secure),
                 messages_blueprint(self.messages),
             ],
-            authenticator(self.accounts, secure=self.secure),
+            authenticator(self.sessions, secure=self.secure),
             self.public_url,
         )
 
@@ -106,7 +110,7 @@ class Board:
 
     def identity(self, token: str) -> Identity:
         """Who holds a token that is valid."""
-        identity = self.accounts.authenticate(token)
+        identity = self.sessions.authenticate(token)
         assert identity is not None
         return identity
 

@@ -5,13 +5,17 @@ ones to use instead. What is missing is an error, never a skip.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from madang.telemetry import bind_request_id
+from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import MariaDB, mariadb
 from tests.services.otlp import OtlpReceiver, otlp_receiver
@@ -19,18 +23,27 @@ from tests.services.redis import Redis, redis
 from tests.services.stack import Dependencies, Embedded, Stack
 from tests.services.workspace import temporary_directory
 
-_ORDER = ("unit", "deploy", "integration", "chaos", "e2e")
+CHAOS = "tests/chaos/"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quick tests first; the browser's last, for its driver leaves an event loop running."""
-    here = Path(__file__).parent
+class _Sharing(LoadFileScheduling):
+    """Whole files to a worker each, and all of chaos to one: two at once disturb each other."""
 
-    def turn(item: pytest.Item) -> int:
-        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
-        return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return CHAOS if file.startswith(CHAOS) else file
 
-    items.sort(key=turn)
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Sharing:
+    return _Sharing(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """In a shell's background SIGINT is ignored, and so it would be in all that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +73,11 @@ def mariadb_server(services_directory: Path) -> Iterator[MariaDB]:
 def redis_server(services_directory: Path) -> Iterator[Redis]:
     """The session's Redis. Tests that stop it start their own with `redis(...)`."""
     if url := os.environ.get("MADANG_TEST_REDIS_URL"):
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            raise ServiceError(
+                "MADANG_TEST_REDIS_URL is one Redis, which several workers would empty for each "
+                "other: run pytest with --numprocesses 0"
+            )
         yield Redis(url)
         return
     with redis(services_directory / "redis") as server:
@@ -115,7 +133,8 @@ def stack(
         dependencies = Dependencies(
             database_url, redis_server.empty(0), kafka_server.bootstrap, topic
         )
-        with Stack(services_directory / f"stack-{topic}", dependencies).running() as running:
+        made = Stack(services_directory / f"stack-{topic}", dependencies)
+        with made.running(orderly=False) as running:
             yield running
 
 

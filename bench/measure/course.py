@@ -107,8 +107,9 @@ class Watch:
         *,
         every_seconds: float = 0.25,
         seconds_at_most: float = 3600,
+        on_look: Callable[[Course], None] = lambda _: None,
     ) -> Course:
-        """Look until `is_done` says so of the events so far.
+        """Look until `is_done` says so of the events so far; `on_look` is told all of them.
 
         Raises:
             ServiceError: a process ended, nothing was done for a minute, or the time is over.
@@ -119,8 +120,10 @@ class Watch:
             if not self._looks or look.events != self._looks[-1].events:
                 moved_at = time.monotonic()
             self._looks.append(look)
+            course = Course(list(self._looks))
+            on_look(course)
             if is_done(look.events):
-                return Course(list(self._looks))
+                return course
             self._check(time.monotonic() - moved_at)
             if time.monotonic() - self._began > seconds_at_most:
                 raise ServiceError(f"not done after {seconds_at_most:g} s, {look.events:,} events")

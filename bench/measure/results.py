@@ -89,13 +89,17 @@ class Bench(Generic[Found]):
             "--render", type=Path, metavar="JSON", help="measure nothing, show this"
         )
 
+    def keep(self, given: argparse.Namespace, result: Found) -> None:
+        """Write a result to its place; also one that is not finished."""
+        save(result, given.out or BENCH / "results" / f"{result.date}-{self.name}.json")
+
     def run(self, given: argparse.Namespace, measure: Callable[[], Found]) -> int:
         """Measure or read, save, show; the exit code: 1 where a target is missed."""
         if given.render:
             result = load(given.render, self.result)
         else:
             result = measure()
-            save(result, given.out or BENCH / "results" / f"{result.date}-{self.name}.json")
+            self.keep(given, result)
         text = self.report(result)
         sys.stdout.write(f"\n{text}")
         if given.publish:
@@ -106,9 +110,11 @@ class Bench(Generic[Found]):
 
 
 def save(result: Measurement, path: Path) -> None:
-    """Write a result as JSON."""
+    """Write a result as JSON; whoever reads the file meanwhile finds a whole one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    written = path.with_suffix(".writing")
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    written.replace(path)
 
 
 def load(path: Path, result: type[Found]) -> Found:

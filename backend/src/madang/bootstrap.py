@@ -17,6 +17,7 @@ from flask import Flask
 from madang.accounts.passwords import Passwords
 from madang.accounts.routes import accounts_blueprint, authenticator
 from madang.accounts.service import AccountService
+from madang.accounts.session_service import SessionService
 from madang.accounts.sessions import (
     NoSessionCache,
     RedisSessionCache,
@@ -31,7 +32,7 @@ from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
 from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
-from madang.db.engine import Database
+from madang.db.engine import PROBE_SECONDS, REQUEST_SECONDS, Database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
 from madang.http.guard import Authenticate
@@ -73,44 +74,36 @@ def instance_of(settings: Settings) -> str:
     return (settings.instance or socket.gethostname())[:128]
 
 
-def account_service(
-    settings: Settings,
-    database: Database,
-    secret_key: bytes,
-    cache: SessionCache,
-    *,
-    first_becomes_admin: bool = False,
-) -> AccountService:
-    """The rules of accounts over `database`."""
-    return AccountService(
-        database,
-        Passwords(),
-        secret_key,
-        cache,
-        session_days=settings.session_days,
-        first_becomes_admin=first_becomes_admin,
-    )
+def session_service(
+    settings: Settings, database: Database, secret_key: bytes, cache: SessionCache
+) -> SessionService:
+    """Sessions over `database`, as long as the settings say."""
+    return SessionService(database, secret_key, cache, days=settings.session_days)
 
 
 def build_app(
     settings: Settings,
     database: Database,
-    accounts: AccountService,
+    sessions: SessionService,
     recent: RecentCalls,
     bus: EventBus,
     *,
     system: SystemService,
     first_pages: FirstPageCache | None,
     dependencies: Mapping[str, Dependency],
+    first_becomes_admin: bool = False,
 ) -> tuple[Flask, Authenticate]:
     """The HTTP API with all its features, and what finds the caller of a request."""
 
     def publish(event: BoardEvent) -> None:
         bus.publish("messages", msgspec.json.encode(event))
 
-    authenticate = authenticator(accounts, secure=settings.secure_cookies)
+    authenticate = authenticator(sessions, secure=settings.secure_cookies)
+    accounts = AccountService(
+        database, Passwords(), sessions, first_becomes_admin=first_becomes_admin
+    )
     blueprints = (
-        accounts_blueprint(accounts, secure=settings.secure_cookies),
+        accounts_blueprint(accounts, sessions, secure=settings.secure_cookies),
         messages_blueprint(MessageService(database, publish, first_pages)),
         logs_blueprint(CallLogService(database, recent)),
         statistics_blueprint(StatisticsService(database, utc_now)),
@@ -150,6 +143,15 @@ def open_spool(settings: Settings) -> SpoolWriter:
     )
 
 
+def asked_database(settings: Settings) -> Database:
+    """For what only asks how the database is: one that hangs is found out within two seconds.
+
+    Its connections are its own, so probes neither wait for requests nor take their connections.
+    """
+    url = settings.require_database_url()
+    return Database(url, pool_size=2, answer_seconds=PROBE_SECONDS)
+
+
 def spool_check(spool: SpoolWriter) -> str | None:
     """For readiness: a remark where calls went unrecorded.
 
@@ -177,7 +179,9 @@ def api_worker() -> "WSGIApplication":
     telemetry = configure(API, instance_of(settings), log_level=settings.log_level)
     at_worker_end(partial(telemetry.shutdown, TELEMETRY_SECONDS))
     database = Database(
-        settings.require_database_url(), pool_size=int(os.environ.get(THREADS_VARIABLE, "4"))
+        settings.require_database_url(),
+        pool_size=int(os.environ.get(THREADS_VARIABLE, "4")),
+        answer_seconds=REQUEST_SECONDS,
     )
     watch = RevocationWatch(database)
     watch.start()
@@ -185,18 +189,17 @@ def api_worker() -> "WSGIApplication":
     cache = CacheRedis.from_url(url)
     recent = RedisRecentCalls(redis_client(settings))
     spool = open_spool(settings)
-    sessions = RedisSessionCache(cache, watch)
-    accounts = account_service(settings, database, settings.require_secret_key(), sessions)
+    key, copies = settings.require_secret_key(), RedisSessionCache(cache, watch)
     reports = RedisReports(url)
     dependencies = {
-        "database": Dependency(database.ping),
+        "database": Dependency(asked_database(settings).ping),
         "redis": Dependency(recent.ping, needed=False),
         "spool": Dependency(lambda: spool_check(spool), needed=False),
     }
     app, _ = build_app(
         settings,
         database,
-        accounts,
+        session_service(settings, database, key, copies),
         recent,
         RedisBus(url),
         system=system_service(settings, database, reports, redis_version=reports.version),
@@ -251,14 +254,14 @@ def live(host: str, port: int) -> None:
     """
     settings = Settings.load()
     telemetry = configure(LIVE, instance_of(settings), log_level=settings.log_level)
-    database = Database(settings.require_database_url())
+    database = Database(settings.require_database_url(), answer_seconds=REQUEST_SECONDS)
     schema.check(database)
     secret_key = settings.require_secret_key()
-    accounts = account_service(settings, database, secret_key, NoSessionCache())
-    authenticate = authenticator(accounts, secure=settings.secure_cookies)
-    feature = Live(RedisBus(settings.require_redis_url()), authenticate, accounts.valid_sessions)
+    sessions = session_service(settings, database, secret_key, NoSessionCache())
+    authenticate = authenticator(sessions, secure=settings.secure_cookies)
+    feature = Live(RedisBus(settings.require_redis_url()), authenticate, sessions.valid_sessions)
     dependencies = {
-        "database": Dependency(database.ping),
+        "database": Dependency(asked_database(settings).ping),
         "redis": Dependency(feature.check),
     }
     watch = watch_process(
@@ -321,23 +324,6 @@ def system_service(
     )
 
 
-def migrate(*, check_only: bool) -> str:
-    """Bring the schema up, or only check it; a line that says what was found or done.
-
-    Raises:
-        MadangError: the database does not answer, or its schema does not fit.
-    """
-    settings = Settings.load()
-    database = Database(settings.require_database_url(), pool_size=1)
-    try:
-        if check_only:
-            schema.check(database)
-            return "The schema fits this version"
-        return str(schema.upgrade(database))
-    finally:
-        database.close()
-
-
 def openapi_document() -> str:
     """The API's description; constructed from code alone, without any service."""
     from madang.calls.recent import MemoryRecentCalls
@@ -346,11 +332,10 @@ def openapi_document() -> str:
 
     settings = Settings.load(public_url=None, spool_dir=Path("never-read"))
     database = Database("sqlite:///never-opened.db")
-    accounts = account_service(settings, database, b"\0" * 32, NoSessionCache())
     app, _ = build_app(
         settings,
         database,
-        accounts,
+        session_service(settings, database, b"\0" * 32, NoSessionCache()),
         MemoryRecentCalls(),
         LocalBus(),
         system=system_service(settings, database, MemoryReports()),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,8 +40,14 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except MadangError as error:
-            click.echo(f"madang: {error.detail}", err=True)
+            click.echo(f"madang: {error.detail}{_words_of_driver(error)}", err=True)
             sys.exit(EXIT_SETTING if isinstance(error, ConfigurationError) else EXIT_FAULT)
+
+
+def _words_of_driver(error: MadangError) -> str:
+    """What the database's driver said, as `: (2003, "Can't connect to ...")`; empty elsewhere."""
+    said = getattr(error.__cause__, "orig", None)
+    return "" if said is None else f": {said}"
 
 
 @click.group(cls=_Group, epilog=ENVIRONMENT)
@@ -117,9 +124,14 @@ def record(host: str, port: int) -> None:
 @click.option("--check", is_flag=True, help="Only say whether the schema fits; exit 1 if not.")
 def migrate(*, check: bool) -> None:
     """Bring the database's schema up to this version."""
-    from madang.bootstrap import migrate as run
+    from madang.db import migrate as schema
+    from madang.db.engine import Database
+    from madang.settings import Settings
 
-    click.echo(run(check_only=check))
+    with closing(Database(Settings.load().require_database_url(), pool_size=1)) as database:
+        if check:
+            schema.check(database)
+        click.echo("The schema fits this version" if check else schema.upgrade(database))
 
 
 @main.command()

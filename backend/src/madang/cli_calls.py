@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from madang.accounts.sessions import NoSessionCache
-from madang.bootstrap import account_service
+from madang.bootstrap import session_service
 from madang.calls import history
 from madang.calls import recount as counting
 from madang.calls.retention import Pruned
@@ -55,7 +55,7 @@ def prune(keep: str) -> None:
     settings = Settings.load()
     with _database(settings) as database:
         pruned = remove(database, age, utc_now(), say)
-        sessions = account_service(settings, database, b"", NoSessionCache()).prune()
+        sessions = session_service(settings, database, b"", NoSessionCache()).prune()
     click.echo(
         f"Removed {pruned.calls} calls, {pruned.rejected} rejected events "
         f"and {sessions} expired sessions"

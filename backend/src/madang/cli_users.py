@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import click
 
-from madang.accounts.service import AccountService
+from madang.accounts.administration import AccountAdministration
+from madang.accounts.passwords import Passwords
 from madang.accounts.sessions import NoSessionCache
-from madang.bootstrap import account_service
+from madang.bootstrap import session_service
 from madang.db import migrate as schema
 from madang.db.engine import Database
 from madang.errors import UsernameTakenError
@@ -19,13 +20,14 @@ PASSWORD_VARIABLE = "MADANG_USER_PASSWORD"  # noqa: S105  # a name
 
 
 @contextmanager
-def _accounts() -> Iterator[AccountService]:
+def _accounts() -> Iterator[AccountAdministration]:
     settings = Settings.load()
     database = Database(settings.require_database_url(), pool_size=1)
     try:
         schema.check(database)
         # No session begins here, so no key is needed; running processes see what changed by rows.
-        yield account_service(settings, database, b"", NoSessionCache())
+        sessions = session_service(settings, database, b"", NoSessionCache())
+        yield AccountAdministration(database, Passwords(), sessions)
     finally:
         database.close()
 

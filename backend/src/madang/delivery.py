@@ -6,11 +6,20 @@ import threading
 
 import structlog
 
-from madang.bootstrap import RECORD, REDIS_SECONDS, SHIP, instance_of, redis_client, watch_process
+from madang.bootstrap import (
+    RECORD,
+    REDIS_SECONDS,
+    SHIP,
+    asked_database,
+    instance_of,
+    redis_client,
+    watch_process,
+)
 from madang.calls.kafka_source import KafkaSource
+from madang.calls.live_shipper import RedisShipper
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.recorder import Recorder
-from madang.calls.shipper import KafkaShipper, RedisShipper
+from madang.calls.shipper import KafkaShipper
 from madang.calls.spool import Reader, SpoolReader
 from madang.clock import utc_now
 from madang.db import migrate as schema
@@ -84,6 +93,7 @@ def record(host: str, port: int) -> None:
     settings = Settings.load()
     telemetry = configure(RECORD, instance_of(settings), log_level=settings.log_level)
     database = Database(settings.require_database_url(), pool_size=2)
+    asked = asked_database(settings)
     schema.check(database)
     source = KafkaSource(settings, database)
     recorder = Recorder(database, source, telemetry, utc_now)
@@ -91,7 +101,7 @@ def record(host: str, port: int) -> None:
     topic = TopicReach(settings)
     dependencies = {
         "kafka": Dependency(topic.check),
-        "database": Dependency(database.ping),
+        "database": Dependency(asked.ping),
         "recorder": Dependency(recorder.check, needed=False),
     }
     reports = None
@@ -103,7 +113,7 @@ def record(host: str, port: int) -> None:
         settings,
         telemetry,
         dependencies,
-        lambda: {**recorder.figures(), **history_figures(database, topic.ends())},
+        lambda: {**recorder.figures(), **history_figures(asked, topic.ends())},
         reports=reports,
         topic=topic.ends,
     )
@@ -113,6 +123,7 @@ def record(host: str, port: int) -> None:
         log.info("recording", topic=settings.kafka_topic)
         recorder.run(stop)
     source.close()
+    asked.close()
     database.close()
     telemetry.shutdown()
 

@@ -14,11 +14,11 @@ import click
 
 from madang.accounts.sessions import NoSessionCache
 from madang.bootstrap import (
-    account_service,
     build_app,
     captured,
     instance_of,
     open_spool,
+    session_service,
     spool_check,
     system_service,
     watch_process,
@@ -71,13 +71,8 @@ def serve(host: str, port: int, data: Path) -> None:
     database = Database(settings.require_database_url(), pool_size=API_THREADS)
     schema.upgrade(database)
     schema.check(database)
-    accounts = account_service(
-        settings,
-        database,
-        secret_key_of(settings, data),
-        NoSessionCache(),
-        first_becomes_admin=is_loopback(host),
-    )
+    key = secret_key_of(settings, data)
+    sessions = session_service(settings, database, key, NoSessionCache())
     bus, recent, spool = LocalBus(), primed_recent_calls(database), open_spool(settings)
 
     def tell(events: Sequence[bytes]) -> None:
@@ -96,7 +91,7 @@ def serve(host: str, port: int, data: Path) -> None:
     app, authenticate = build_app(
         settings,
         database,
-        accounts,
+        sessions,
         recent,
         bus,
         system=system_service(
@@ -104,8 +99,9 @@ def serve(host: str, port: int, data: Path) -> None:
         ),
         first_pages=None,
         dependencies=dependencies,
+        first_becomes_admin=is_loopback(host),
     )
-    live = Live(bus, authenticate, accounts.valid_sessions)
+    live = Live(bus, authenticate, sessions.valid_sessions)
     watch = watch_process(
         SERVICE,
         settings,

@@ -30,6 +30,16 @@ class KafkaSecurity(StrEnum):
     sasl_ssl = "SASL_SSL"
 
 
+class KafkaCompression(StrEnum):
+    """Kafka's `compression.type`."""
+
+    none = "none"
+    gzip = "gzip"
+    lz4 = "lz4"
+    snappy = "snappy"
+    zstd = "zstd"
+
+
 class Settings(BaseSettings):
     """All settings of all processes; each reads the ones it needs.
 
@@ -45,6 +55,7 @@ class Settings(BaseSettings):
     kafka_partitions: int = Field(3, ge=1, le=1000)
     kafka_replication: int = Field(1, ge=1, le=10)
     kafka_group: str = "madang-record"
+    kafka_compression: KafkaCompression = KafkaCompression.lz4
     kafka_security_protocol: KafkaSecurity = KafkaSecurity.plaintext
     kafka_sasl_mechanism: str = "SCRAM-SHA-512"
     kafka_sasl_username: str = ""

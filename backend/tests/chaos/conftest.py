@@ -1,4 +1,4 @@
-"""A world of its own for each test, on the session's services."""
+"""A world for each file, on the session's services; and chance."""
 
 import os
 import random
@@ -21,14 +21,20 @@ def chance() -> random.Random:
     return random.Random(seed)
 
 
-@pytest.fixture
-def world(
+@pytest.fixture(scope="module")
+def shared_world(
     services_directory: Path, mariadb_server: MariaDB, redis_server: Redis, kafka_server: Kafka
 ) -> Iterator[World]:
-    """Madang on services that the test leaves alone: it breaks Madang's own processes."""
+    """Madang on services that the tests leave alone: they break Madang's own processes."""
     redis_server.empty(REDIS_DATABASE)
     with running_world(services_directory, mariadb_server, redis_server, kafka_server) as made:
         yield made
+
+
+@pytest.fixture
+def world(shared_world: World) -> World:
+    """The file's world, whole, with clients of the test's own."""
+    return shared_world.anew()
 
 
 @pytest.hookimpl(wrapper=True)

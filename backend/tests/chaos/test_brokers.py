@@ -37,7 +37,7 @@ def cluster(services_directory: Path) -> Iterator[Kafka]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made_world(
     services_directory: Path, mariadb_server: MariaDB, redis_server: Redis, cluster: Kafka
 ) -> MakesWorld:
@@ -56,8 +56,8 @@ def made_world(
     return make
 
 
-@pytest.fixture
-def world(made_world: MakesWorld) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def shared_world(made_world: MakesWorld) -> Iterator[World]:
     with made_world() as made:
         yield made
 

@@ -1,11 +1,8 @@
 """What comes twice, and what is no call event, does not disturb what is recorded."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -13,30 +10,10 @@ from madang.calls.event import encode
 from madang.calls.spool import HEADER_BYTES, Reader, SpoolReader
 from tests.chaos.comparison import assert_whole
 from tests.chaos.events import call_now, messages, produce
-from tests.chaos.ledger import Ledger
-from tests.chaos.world import BURST, REDIS_DATABASE, World, running_world
-from tests.services.kafka import Kafka
-from tests.services.mariadb import MariaDB
-from tests.services.redis import Redis
+from tests.chaos.world import BURST, World
 from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def shared_world(
-    services_directory: Path, mariadb_server: MariaDB, redis_server: Redis, kafka_server: Kafka
-) -> Iterator[World]:
-    """One for all tests here, which leave it as it was."""
-    redis_server.empty(REDIS_DATABASE)
-    with running_world(services_directory, mariadb_server, redis_server, kafka_server) as made:
-        yield made
-
-
-@pytest.fixture
-def world(shared_world: World) -> World:
-    """The same, with clients of the test's own."""
-    return replace(shared_world, ledger=Ledger(shared_world.stack.url))
 
 
 def set_cursors_back(world: World) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,6 +34,14 @@ class World:
         """Where the calls wait."""
         return Path(self.stack.environment["MADANG_SPOOL_DIR"])
 
+    def anew(self) -> "World":
+        """The same for the next test, with clients of its own; what the last one killed runs."""
+        for process in self.stack.processes.values():
+            if not process.running:
+                process.start()
+        self.stack.wait_ready()
+        return replace(self, ledger=Ledger(self.stack.url))
+
     def assert_whole(self) -> None:
         """All that was answered is in history once, and nothing went unrecorded."""
         assert_whole(self.ledger.answered, self.history)
@@ -62,8 +70,7 @@ def running_world(
             ),
             environment=environment,
         )
-        ends.callback(stack.stop)
-        stack.start()
+        ends.enter_context(stack.running(orderly=False))
         history = History(url)
         ends.callback(history.close)
         yield World(stack, topic, database, cache, brokers, Ledger(stack.url), history)

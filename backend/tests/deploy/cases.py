@@ -16,6 +16,7 @@ OUTSIDE: Object = {
             "bootstrap": "broker-1.example.com:9093,broker-2.example.com:9093",
             "securityProtocol": "SASL_SSL",
             "saslMechanism": "PLAIN",
+            "compression": "none",
             "credentialsSecret": "board-kafka",
             "caSecret": "board-kafka-ca",
         },

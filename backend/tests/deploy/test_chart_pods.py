@@ -88,6 +88,19 @@ def test_liveness_asks_for_nothing_that_stands_behind() -> None:
                 assert container[probe]["httpGet"]["path"] == "/api/health/live"
 
 
+def test_readiness_behind_a_service_asks_for_nothing_that_all_pods_share() -> None:
+    manifests = rendered("nothing")
+    behind = {
+        one["spec"]["selector"]["app.kubernetes.io/component"] for one in manifests.of("Service")
+    }
+
+    for component in ("api", "live", "record"):
+        probe = manifests.pod(component).container(component)["readinessProbe"]
+        wanted = "live" if component in behind else "ready"
+        assert probe["httpGet"]["path"] == f"/api/health/{wanted}", component
+    assert behind & {"api", "live", "record"} == {"api", "live"}
+
+
 def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
     for pod in rendered("nothing").pods:
         for container in pod.spec["containers"]:
@@ -161,10 +174,14 @@ def test_rolling_update_takes_no_pod_away_first(component: str) -> None:
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
+def test_pod_that_never_gets_ready_is_replaced_by_the_one_that_mends_it() -> None:
+    for one in rendered("nothing").of("StatefulSet"):
+        assert one["spec"]["podManagementPolicy"] == "Parallel"
+
+
 def test_spool_with_a_volume_is_kept_by_a_stateful_set() -> None:
     spec = rendered("nothing").one("StatefulSet", "api")["spec"]
 
-    assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {
         "whenDeleted": "Retain",
         "whenScaled": "Retain",
@@ -231,7 +248,7 @@ def test_kafka_nodes_know_each_other_by_names_that_exist_early() -> None:
     assert given["KAFKA_ADVERTISED_LISTENERS"] == (
         "PLAINTEXT://$(POD_NAME).board-kafka-nodes.boards.svc:9092"
     )
-    assert (spec["serviceName"], spec["podManagementPolicy"]) == ("board-kafka-nodes", "Parallel")
+    assert spec["serviceName"] == "board-kafka-nodes"
     assert nodes["publishNotReadyAddresses"] is True
     assert nodes["clusterIP"] == "None"
 
@@ -258,6 +275,7 @@ def test_brokers_outside_are_reached_as_values_say() -> None:
         given = _plain(container)
         assert given["MADANG_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
         assert given["MADANG_KAFKA_SASL_MECHANISM"] == "PLAIN"
+        assert given["MADANG_KAFKA_COMPRESSION"] == "none"
         assert {"MADANG_KAFKA_SASL_USERNAME", "MADANG_KAFKA_SASL_PASSWORD"} <= set(given)
         folder = given["MADANG_KAFKA_SSL_CA"].rpartition("/")[0]
         assert folder in {mount["mountPath"] for mount in container["volumeMounts"]}

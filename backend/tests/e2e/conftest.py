@@ -19,9 +19,9 @@ def board_url(request: pytest.FixtureRequest) -> str:
     return running.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+    """Chromium, without a window. It ends with the file: its driver keeps an event loop running."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=chromium(), args=list(ARGUMENTS), headless=True

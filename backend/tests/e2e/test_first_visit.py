@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.visit import PASSWORD, register, scrolls_sideways, violations
+from tests.e2e.visit import PASSWORD, register, scrolls_sideways, signed_in, violations
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +61,7 @@ def test_search_finds_part_of_a_korean_word_and_marks_it(visitor: BrowserContext
 
 
 def test_calls_appear_live_and_in_history(visitor: BrowserContext) -> None:
-    page, name = register(visitor)
+    page, name = signed_in(visitor)
     page.goto(f"/calls/live?user={name}")
     expect(page.get_by_role("row").filter(has_text="/api/users")).to_be_visible()
     page.goto(f"/calls/history?user={name}&method=POST")
@@ -91,35 +91,36 @@ def test_english_is_one_click_away_and_remembered(visitor: BrowserContext) -> No
 
 
 @pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "path",
     ["/sign-in", "/register", "/", "/calls/live", "/calls/history", "/account", "/admin/system"],
 )
-def test_page_has_no_accessibility_violation(
-    visitor: BrowserContext, path: str, scheme: str
-) -> None:
-    page, _ = register(visitor)
+def test_page_has_no_accessibility_violation(visitor: BrowserContext, path: str) -> None:
+    page, _ = signed_in(visitor)
     if path in {"/sign-in", "/register"}:
         visitor.clear_cookies()
     elif path == "/":
-        post(page, f"읽기 쉬운 글 {scheme}")
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of its words
+        page.goto(path)
+        post(page, "읽기 쉬운 글")
+    page.emulate_media(reduced_motion="reduce")
     page.goto(path)
     expect(page.get_by_role("main")).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
-    assert violations(page) == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("html")).to_contain_class(scheme)
+        assert violations(page) == [], scheme
 
 
 @pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
-@pytest.mark.parametrize("width", [320, 768, 2560])
-def test_no_page_scrolls_sideways(visitor: BrowserContext, width: int) -> None:
-    page, _ = register(visitor)
-    page.set_viewport_size({"width": width, "height": 800})
+def test_no_page_scrolls_sideways(visitor: BrowserContext) -> None:
+    page, _ = signed_in(visitor)
     for path in ("/", "/calls/live", "/calls/history", "/account", "/admin/system"):
         page.goto(path)
         expect(page.get_by_role("main")).to_be_visible()
-        assert not scrolls_sideways(page), path
+        for width in (320, 768, 2560):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert not scrolls_sideways(page), (path, width)
 
 
 def test_api_page_shows_the_operations_from_our_own_files(visitor: BrowserContext) -> None:

@@ -39,7 +39,7 @@ def world(services_directory: Path, mariadb_server: MariaDB) -> Iterator[World]:
         cache = ends.enter_context(redis(directory / "redis"))
         brokers = ends.enter_context(kafka(directory / "kafka"))
         stack = Stack(directory / "stack", Dependencies(url, cache.url(), brokers.bootstrap))
-        ends.enter_context(stack.running())
+        ends.enter_context(stack.running(orderly=False))
         stack.run("user", "add", ADMIN, "--role", "admin", "--password", PASSWORD)
         yield World(stack, brokers)
 

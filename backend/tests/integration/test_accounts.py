@@ -66,8 +66,8 @@ def test_session_is_copied_to_redis_for_a_minute(api: MakeProcess, redis_url: st
 def test_log_out_counts_at_once_in_every_process(api: MakeProcess, redis_url: str) -> None:
     here, there = api(redis_url), api(redis_url)
     token = here.accounts.register("kim", PASSWORD).token
-    here.accounts.log_out(there.identity(token))
-    assert there.accounts.authenticate(token) is None
+    here.sessions.log_out(there.identity(token))
+    assert there.sessions.authenticate(token) is None
 
 
 def test_log_out_counts_within_the_promise_whatever_redis_holds(
@@ -77,10 +77,10 @@ def test_log_out_counts_within_the_promise_whatever_redis_holds(
     here, without_redis = api(redis_url), Board(board_database, cache=NoSessionCache())
     token = here.accounts.register("kim", PASSWORD).token
     identity = here.identity(token)
-    without_redis.accounts.log_out(identity)
+    without_redis.sessions.log_out(identity)
     assert _keys(redis_url)
     wait_until(
-        lambda: here.accounts.authenticate(token) is None,
+        lambda: here.sessions.authenticate(token) is None,
         PROMISED_SECONDS,
         "the end of the session",
     )
@@ -93,7 +93,7 @@ def test_role_counts_within_the_promise_whatever_redis_holds(
     here, without_redis = api(redis_url), Board(board_database, cache=NoSessionCache())
     token = here.accounts.register("kim", PASSWORD).token
     here.identity(token)
-    without_redis.accounts.set_role("kim", Role.moderator)
+    without_redis.administration.set_role("kim", Role.moderator)
     wait_until(
         lambda: here.identity(token).role is Role.moderator, PROMISED_SECONDS, "the new role"
     )
@@ -139,7 +139,7 @@ def test_one_name_registered_by_many_at_once_is_given_once(board_database: Datab
     with ThreadPoolExecutor(8) as pool:
         given = list(pool.map(register, ["Kim", "kim", "KIM", "ＫＩＭ"] * 4))
     assert len([name for name in given if name]) == 1
-    assert len(board.accounts.list_users()) == 1
+    assert len(board.administration.list_users()) == 1
 
 
 def test_names_with_other_accents_are_other_names(board_database: Database) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Executable, delete, func, insert, select, update
 
 from madang.calls import offsets, statistics
 from madang.calls.event import CallEvent, RecordedCall, encode
@@ -251,8 +251,8 @@ def recount_all(database: Database, *, check_only: bool) -> tuple[int, int]:
 def test_statistics_equal_a_recount_with_calls_dated_ahead_among_them(
     database: Database, log: Log
 ) -> None:
-    log.record(call(86_400), call(3600 * 24 * 400))
-    assert recount_all(database, check_only=True) == (302, 0)
+    log.record(call(86_400), call(3600 * 24 * 400), call(5, user_id="reader "))
+    assert recount_all(database, check_only=True) == (303, 0)
     furthest, ahead, last = all_pages(database, Filters(), 100)[:3]
     assert (furthest.counted_at, ahead.counted_at) == (NOW, NOW)
     assert last.counted_at is msgspec.UNSET
@@ -272,15 +272,36 @@ def test_recount_repairs_what_was_damaged_and_recorders_go_on_from_there(
     assert recount_all(database, check_only=True) == (302, 0)
 
 
-def statistics_rows(database: Database) -> tuple[dict[Any, Any], dict[Any, Any]]:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        update(CallStatistics).values(errors=CallStatistics.errors + 1),
+        update(UserStatistics).values(calls=UserStatistics.calls - 1),
+        update(UserStatistics).values(errors=UserStatistics.errors + 1),
+        delete(UserStatistics).where(UserStatistics.user_id == "writer"),
+        insert(UserStatistics).values(
+            start=int(NOON.timestamp()) // 3600 * 3600, partition=2, user_id="x", calls=1, errors=0
+        ),
+    ],
+    ids=["errors of a kind", "calls of users", "errors of users", "user missing", "user too many"],
+)
+def test_recount_finds_and_repairs_what_differs_in_one_table_alone(
+    database: Database, log: Log, damage: Executable
+) -> None:
+    before = statistics_rows(database)
+    with database.write() as connection:
+        connection.execute(damage)
+    assert recount_all(database, check_only=True)[1] > 0
+    assert statistics_rows(database) != before, "checking changes nothing"
+    assert recount_all(database, check_only=False)[1] > 0
+    assert statistics_rows(database) == before
+    assert recount_all(database, check_only=True)[1] == 0
+
+
+def statistics_rows(database: Database) -> statistics.Totals:
     """Sums over partitions: a recount puts all into one."""
     with database.read() as connection:
-        calls = statistics.totals(connection, 0, 2**40)
-        users = connection.execute(
-            select(UserStatistics.start, UserStatistics.user_id, func.sum(UserStatistics.calls))
-            .group_by(UserStatistics.start, UserStatistics.user_id)
-        ).all()  # fmt: skip
-    return calls, {(start, user): int(count) for start, user, count in users}
+        return statistics.totals(connection, 0, 2**40)
 
 
 def count(database: Database, column: Any, *conditions: Any) -> int:
@@ -300,6 +321,21 @@ def test_prune_removes_what_is_older_and_statistics_still_equal_history(
     ]
     assert pruned.calls == len(log.calls) - len(kept)
     assert recount_all(database, check_only=True) == (len(kept), 0)
+
+
+def test_call_that_comes_again_after_it_was_pruned_goes_with_the_next_pruning(
+    database: Database, log: Log
+) -> None:
+    keep = timedelta(hours=4)
+    prune(database, keep, NOW)
+    before = statistics_rows(database)
+    oldest = min(log.calls, key=lambda event: event.timestamp)
+    log.record(oldest)
+    assert all_pages(database, Filters(), 100)[-1].id == oldest.id
+    assert recount_all(database, check_only=True)[1] == 0
+    assert statistics_rows(database) != before
+    assert prune(database, keep, NOW).calls == 1
+    assert statistics_rows(database) == before
 
 
 def test_prune_takes_rows_by_minute_after_a_week_and_rejected_events_with_their_hour(

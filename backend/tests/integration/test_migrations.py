@@ -1,13 +1,16 @@
 """Migrations on real MariaDB."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import make_url
 
+from madang.cli import main
 from madang.db.engine import Database
 from madang.db.migrate import Outcome, check, upgrade
 from madang.errors import DatabaseUnavailableError, SchemaError
@@ -157,3 +160,24 @@ def test_upgrade_of_a_server_that_is_away(mariadb_server: MariaDB) -> None:
         upgrade(database)
     with pytest.raises(DatabaseUnavailableError):
         check(database)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"database": "no_such_database"}, "no database of the name in MADANG_DATABASE_URL: (1049"),
+        ({"password": "another"}, "user or the password of MADANG_DATABASE_URL: (1045"),
+        ({"port": 1}, "not available: (2003"),
+    ],
+    ids=["database", "password", "port"],
+)
+def test_database_that_does_not_let_us_in_is_one_line_and_may_be_waited_for(
+    wrong: Mapping[str, Any], words: str, fresh_database_url: str
+) -> None:
+    url = make_url(fresh_database_url).set(**wrong).render_as_string(hide_password=False)
+
+    done = CliRunner(env={"MADANG_DATABASE_URL": url}).invoke(main, ["migrate", "--check"])
+
+    assert done.exit_code == 1
+    (line,) = done.output.strip().splitlines()
+    assert words in line

@@ -2,9 +2,14 @@
 
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,25 +19,29 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.services.kafka import Kafka, kafka
-from tests.services.mariadb import MariaDB
+from tests.services.mariadb import MariaDB, mariadb
 from tests.services.otlp import OtlpReceiver, otlp_receiver
 from tests.services.redis import Redis, redis
-from tests.services.stack import Dependencies, Embedded, Stack, madang_command
+from tests.services.stack import Dependencies, Embedded, Stack, http_status, madang_command
 from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 TRUTH_SECONDS = 10
 RECOVERY_SECONDS = 60
+RESTARTED_SECONDS = 25
+"""Kubernetes asks a process every 10 s, waits 5 s, and restarts it after the third failure."""
+
 PASSWORD = "correct horse battery"
 ADMIN = {"username": "only-an-example-admin", "password": PASSWORD}
 
 
 @dataclass(frozen=True)
 class World:
-    """A system whose brokers and Redis a test may stop, and its administrator."""
+    """A system whose database, brokers and Redis a test may stop, and its administrator."""
 
     stack: Stack
+    mariadb: MariaDB
     kafka: Kafka
     redis: Redis
     otlp: OtlpReceiver
@@ -46,10 +55,20 @@ class World:
         return found
 
     def ready(self, name: str) -> tuple[int, dict[str, Any]]:
-        """What the probe of `ship` or `record` says."""
-        port = {"ship": self.stack.ship_port, "record": self.stack.record_port}[name]
-        answer = httpx.get(f"http://127.0.0.1:{port}/api/health/ready")
+        """What the probe of a process says."""
+        answer = httpx.get(f"http://127.0.0.1:{self.ports[name]}/api/health/ready", timeout=10)
         return answer.status_code, answer.json()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where the processes have their probes."""
+        stack = self.stack
+        return {
+            "api": stack.api_port,
+            "live": stack.live_port,
+            "ship": stack.ship_port,
+            "record": stack.record_port,
+        }
 
     def figures(self, name: str) -> dict[str, Any]:
         """The figures in that answer."""
@@ -91,10 +110,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def whole(services_directory: Path, mariadb_server: MariaDB) -> Iterator[World]:
+def whole(services_directory: Path) -> Iterator[World]:
     directory = services_directory / f"system-{uuid4().hex[:8]}"
     with ExitStack() as ends:
-        url = ends.enter_context(mariadb_server.database(f"test_{uuid4().hex[:12]}"))
+        database = ends.enter_context(mariadb(directory / "mariadb"))
+        url = ends.enter_context(database.database(f"test_{uuid4().hex[:12]}"))
         cache = ends.enter_context(redis(directory / "redis"))
         brokers = ends.enter_context(kafka(directory / "kafka"))
         otlp = ends.enter_context(otlp_receiver())
@@ -103,11 +123,11 @@ def whole(services_directory: Path, mariadb_server: MariaDB) -> Iterator[World]:
             Dependencies(url, cache.url(), brokers.bootstrap),
             environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "always_off"},
         )
-        ends.enter_context(stack.running())
+        ends.enter_context(stack.running(orderly=False))
         stack.run("user", "add", ADMIN["username"], "--role", "admin", "--password", PASSWORD)
         admin = ends.enter_context(httpx.Client(base_url=stack.url, timeout=10))
         assert admin.post("/api/session", json=ADMIN).status_code == 200
-        yield World(stack, brokers, cache, otlp, admin)
+        yield World(stack, database, brokers, cache, otlp, admin)
 
 
 @pytest.fixture
@@ -260,6 +280,63 @@ def test_redis_that_is_down_costs_no_readiness_and_the_rest_is_still_said(world:
     finally:
         world.redis.start()
     becomes(lambda: not world.system()["missing"], "all reports", TRUTH_SECONDS)
+
+
+def test_database_that_hangs_is_named_by_whoever_needs_it_and_restarts_nobody(
+    world: World,
+) -> None:
+    assert world.mariadb.process is not None
+    world.mariadb.process.pause()
+    began = datetime.now(UTC)
+    try:
+
+        def is_measured_after_ten_seconds(name: str) -> bool:
+            at = datetime.fromisoformat(world.ready(name)[1]["measured_at"])
+            return at > began + timedelta(seconds=TRUTH_SECONDS)
+
+        for name in ("ship", "record"):
+            becomes(partial(is_measured_after_ten_seconds, name), f"{name} to go on measuring", 30)
+        for name in ("api", "live", "record"):
+            status, health = world.ready(name)
+            assert (status, health["checks"]["database"]["status"]) == (503, "unavailable"), name
+            assert "watch" not in health["checks"]
+        assert world.ready("ship")[0] == 200
+        for name, port in world.ports.items():
+            assert http_status(port, "/api/health/live") == 200, name
+    finally:
+        world.mariadb.process.resume()
+    becomes(lambda: world.ready("record")[0] == 200, "the recorder to be ready", RECOVERY_SECONDS)
+
+
+def test_api_is_alive_while_all_clients_wait_for_a_database_that_hangs(world: World) -> None:
+    assert world.mariadb.process is not None
+    ending, statuses = threading.Event(), []
+
+    def ask() -> None:
+        with httpx.Client(base_url=world.stack.url, cookies=world.admin.cookies) as client:
+            while not ending.is_set():
+                statuses.append(client.get("/api/logs/kafka", timeout=60).status_code)
+                ending.wait(0.5)
+
+    def is_alive() -> bool:
+        probes = (http_status(world.stack.api_port, "/api/health/live") for _ in range(5))
+        return all(status == 200 for status in probes)
+
+    with ThreadPoolExecutor(24) as clients:
+        began = time.monotonic()
+        world.mariadb.process.pause()
+        try:
+            asking = [clients.submit(ask) for _ in range(24)]
+            becomes(lambda: 503 in statuses, "the first answers", RESTARTED_SECONDS)
+            left = RESTARTED_SECONDS - (time.monotonic() - began)
+            becomes(is_alive, "the API to answer its probe again", left)
+        finally:
+            world.mariadb.process.resume()
+            becomes(lambda: statuses[-1:] == [200], "the database to be back", RECOVERY_SECONDS)
+            ending.set()
+    for each in asking:
+        each.result()
+    assert set(statuses) <= {200, 503}
 
 
 def test_state_of_the_system_is_for_administrators(world: World) -> None:

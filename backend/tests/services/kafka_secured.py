@@ -42,8 +42,9 @@ _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 @dataclass(frozen=True, slots=True)
 class SecuredKafka:
-    """Its two addresses, and the authority that signed its certificate."""
+    """Its addresses for clients, its controller's, and the authority of its certificate."""
 
+    controller: str
     sasl_plaintext: str
     sasl_ssl: str
     authority: Path
@@ -70,6 +71,7 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
     try:
         process.start()
         yield SecuredKafka(
+            f"127.0.0.1:{ports['controller']}",
             f"127.0.0.1:{ports['sasl_plaintext']}",
             f"127.0.0.1:{ports['sasl_ssl']}",
             directory / "authority.pem",

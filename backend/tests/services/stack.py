@@ -146,16 +146,25 @@ class Stack:
         )
 
     @contextmanager
-    def running(self) -> Iterator["Stack"]:
-        """Run until the end of the block."""
+    def running(self, *, orderly: bool = True) -> Iterator["Stack"]:
+        """Run until the end of the block, then `stop`, or `kill` what is thrown away."""
         try:
             self.start()
             yield self
         finally:
-            self.stop()
+            if orderly:
+                self.stop()
+            else:
+                self.kill()
 
     def stop(self) -> None:
-        """End nginx, then api and live, then ship and record, each in order."""
+        """End nginx, then api and live, then ship and record, each in order: some seconds."""
+        self._ends.close()
+
+    def kill(self) -> None:
+        """End everything on the spot."""
+        for process in (self.api, self.live, self.ship, self.record):
+            process.stop(0)
         self._ends.close()
 
     def run(self, *arguments: str) -> str:

@@ -37,18 +37,20 @@ def temporary_directory(within: Path | None = None) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     path.chmod(0o755)
     try:
-        with exclusive(path / _LOCK):
+        # Under its name only once it is held: what another finds with a free lock, it removes.
+        with exclusive(path / f"{_LOCK}.new") as lock:
+            lock.rename(path / _LOCK)
             yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
+def exclusive(lock: Path) -> Iterator[Path]:
     """Hold a lock file; waits for whoever holds it."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield lock
 
 
 def _remove_if_abandoned(path: Path) -> None:

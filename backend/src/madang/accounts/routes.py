@@ -15,7 +15,8 @@ from madang.accounts.names import (
     clean_username,
 )
 from madang.accounts.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from madang.accounts.service import AccountService, SignIn
+from madang.accounts.service import AccountService
+from madang.accounts.session_service import SessionService, SignIn
 from madang.http.fields import Timestamp
 from madang.http.guard import Authenticate, Identity, current_identity, note_caller, public
 from madang.http.operation import Input, operation
@@ -126,89 +127,95 @@ def session_cookie_name(secure: bool) -> str:
     return "__Host-madang_session" if secure else "madang_session"
 
 
-def authenticator(service: AccountService, *, secure: bool) -> Authenticate:
+def authenticator(sessions: SessionService, *, secure: bool) -> Authenticate:
     """Find the caller of a request by its session cookie."""
     name = session_cookie_name(secure)
 
     def authenticate(sent: Request) -> Identity | None:
         token = sent.cookies.get(name)
-        return service.authenticate(token) if token else None
+        return sessions.authenticate(token) if token else None
 
     return authenticate
 
 
-def accounts_blueprint(service: AccountService, *, secure: bool) -> Blueprint:
+def accounts_blueprint(
+    accounts: AccountService, sessions: SessionService, *, secure: bool
+) -> Blueprint:
     """Registering, sessions and the own account.
 
     Args:
-        service: the rules.
+        accounts: the rules.
+        sessions: those that begin and end.
         secure: whether browsers come over https.
     """
     blueprint = Blueprint("accounts", __name__, url_prefix="/api")
-    _add_sign_in(blueprint, service, secure)
-    _add_own_account(blueprint, service, secure)
-    _add_own_sessions(blueprint, service)
+    _add_sign_in(blueprint, accounts, secure)
+    _add_own_account(blueprint, accounts, secure)
+    _add_current_session(blueprint, sessions, secure)
+    _add_own_sessions(blueprint, sessions)
     return blueprint
 
 
-def _add_sign_in(blueprint: Blueprint, service: AccountService, secure: bool) -> None:
+def _add_sign_in(blueprint: Blueprint, accounts: AccountService, secure: bool) -> None:
     @blueprint.post("/users")
     @operation("Register", body=NewUser, answer=SignedIn, status=201, problems=(409,))
     @public
     def register(body: NewUser) -> Response:
-        begun = service.register(body.username, body.password, body.display_name, _user_agent())
+        begun = accounts.register(body.username, body.password, body.display_name, _user_agent())
         return _signed_in(begun, 201, secure)
 
     @blueprint.post("/session")
     @operation("Log in", body=Credentials, answer=SignedIn, problems=(401, 403))
     @public
     def log_in(body: Credentials) -> Response:
-        begun = service.log_in(body.username, body.password, _user_agent())
+        begun = accounts.log_in(body.username, body.password, _user_agent())
         return _signed_in(begun, 200, secure)
 
+
+def _add_current_session(blueprint: Blueprint, sessions: SessionService, secure: bool) -> None:
     @blueprint.get("/session")
     @operation("Who am I", answer=SignedIn)
     def get_session() -> SignedIn:
-        user, session = service.current(current_identity())
+        user, session = sessions.current(current_identity())
         return SignedIn(user=_user(user), session=_summary(session))
 
     @blueprint.delete("/session")
     @operation("Log out", status=204)
     def log_out() -> Response:
-        service.log_out(current_identity())
+        sessions.log_out(current_identity())
         return _signed_out(secure)
 
 
-def _add_own_account(blueprint: Blueprint, service: AccountService, secure: bool) -> None:
+def _add_own_account(blueprint: Blueprint, accounts: AccountService, secure: bool) -> None:
     @blueprint.patch("/users/me")
     @operation("Change the own account", body=Profile, answer=UserAnswer)
     def update_me(body: Profile) -> UserAnswer:
-        return _user(service.rename(current_identity(), body.display_name))
+        return _user(accounts.rename(current_identity(), body.display_name))
 
     @blueprint.put("/users/me/password")
     @operation("Change the password and end the other sessions", body=PasswordChange, status=204)
     def change_password(body: PasswordChange) -> None:
-        service.change_password(current_identity(), body.current_password, body.new_password)
+        accounts.change_password(current_identity(), body.current_password, body.new_password)
 
     @blueprint.delete("/users/me")
     @operation("Delete the own account; its messages stay", body=Confirmation, status=204)
     def delete_me(body: Confirmation) -> Response:
-        service.delete(current_identity(), body.password)
+        accounts.delete(current_identity(), body.password)
         return _signed_out(secure)
 
 
-def _add_own_sessions(blueprint: Blueprint, service: AccountService) -> None:
+def _add_own_sessions(blueprint: Blueprint, sessions: SessionService) -> None:
     @blueprint.get("/users/me/sessions")
     @operation("List the own sessions", answer=SessionList)
     def list_sessions() -> SessionList:
         identity = current_identity()
-        found = service.sessions(identity)
+        found = sessions.of(identity)
         return SessionList(items=[_session(item, identity.session_digest) for item in found])
 
     @blueprint.delete("/users/me/sessions/<uuid:session_id>")
     @operation("End one of the own sessions", status=204, problems=(404,))
     def end_session(session_id: UUID) -> None:
-        service.end_session(current_identity(), session_id)
+        sessions.end(current_identity(), session_id)
 
 
 def _user_agent() -> str:

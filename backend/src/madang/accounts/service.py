@@ -1,59 +1,23 @@
-"""The rules of accounts: who may become, be and stay signed in."""
+"""The rules of accounts for those whose they are: registering, signing in, the own account."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from uuid import UUID
-
-import structlog
 from sqlalchemy import Connection
-from uuid_utils.compat import uuid4
 
-from madang.accounts import store
-from madang.accounts.models import SessionRecord, UserRecord
-from madang.accounts.names import clean_display_name, clean_username, username_key
+from madang.accounts import entry, store
+from madang.accounts.models import UserRecord
+from madang.accounts.names import clean_display_name, username_key
 from madang.accounts.passwords import Passwords, check_password
-from madang.accounts.sessions import (
-    LONGEST_TOKEN,
-    CachedSession,
-    SessionCache,
-    new_token,
-    token_digest,
-)
+from madang.accounts.session_service import SessionService, SignIn
 from madang.clock import Clock, utc_now
 from madang.db.engine import Database
-from madang.errors import (
-    AccountDisabledError,
-    DatabaseUnavailableError,
-    InvalidCredentialsError,
-    NotFoundError,
-    UnauthenticatedError,
-    ValidationFailedError,
-)
+from madang.errors import AccountDisabledError, InvalidCredentialsError, UnauthenticatedError
 from madang.http.guard import Identity, Role
 
-log = structlog.get_logger(__name__)
-
-SEEN_EVERY = timedelta(minutes=1)
-REVOCATIONS_KEPT = timedelta(days=1)
-"""Far longer than any process believes a copy."""
-
-LONGEST_USER_AGENT = 200
 DELETED = "(deleted)"
 """The name of authors who deleted their account; no username can look like it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A session that has just begun; the token is known only here and to the client."""
-
-    user: UserRecord
-    session: SessionRecord
-    token: str
-
-
 class AccountService:
-    """Everything that happens to accounts and sessions.
+    """What people do with their accounts.
 
     `first_becomes_admin` gives the first account ever the administrator's role, decided in the
     transaction that adds it. It needs SQLite, whose units of work come one after another.
@@ -65,21 +29,17 @@ class AccountService:
         self,
         database: Database,
         passwords: Passwords,
-        secret_key: bytes,
-        cache: SessionCache,
+        sessions: SessionService,
         clock: Clock = utc_now,
         *,
-        session_days: int = 30,
         first_becomes_admin: bool = False,
     ) -> None:
         if first_becomes_admin and not database.is_sqlite:
             raise ValueError("the first account can become administrator only on SQLite")
         self._database = database
         self._passwords = passwords
-        self._secret_key = secret_key
-        self._cache = cache
+        self._sessions = sessions
         self._clock = clock
-        self._lifetime = timedelta(days=session_days)
         self._first_becomes_admin = first_becomes_admin
 
     def register(
@@ -91,10 +51,11 @@ class AccountService:
             ValidationFailedError: a value breaks a rule.
             UsernameTakenError: another account has the name in some form.
         """
-        with_hash = self._new_user(username, password, display_name)
+        new = entry.new_user(self._passwords, self._clock, username, password, display_name)
         with self._database.write() as connection:
-            user = self._add(connection, with_hash, None)
-            return self._begin_session(connection, user, user_agent)
+            is_first = self._first_becomes_admin and not store.has_users(connection)
+            user = entry.add(connection, new, Role.admin if is_first else Role.member)
+            return self._sessions.begin(connection, user, user_agent)
 
     def log_in(self, username: str, password: str, user_agent: str = "") -> SignIn:
         """Begin a session.
@@ -116,60 +77,7 @@ class AccountService:
             if rehashed:
                 store.change_user(connection, user.id, password_hash=rehashed)
             store.remove_expired_sessions(connection, user.id, self._clock())
-            return self._begin_session(connection, user, user_agent)
-
-    def authenticate(self, token: str) -> Identity | None:
-        """Who holds this session token; None when it is not, or no longer, valid."""
-        if not token or len(token) > LONGEST_TOKEN or not token.isascii():
-            return None
-        digest = token_digest(self._secret_key, token)
-        copy = self._cache.get(digest) or self._from_rows(digest)
-        return copy.identity if copy and copy.expires_at > self._clock() else None
-
-    def valid_sessions(self, digests: Collection[bytes]) -> set[bytes]:
-        """Which of these sessions are valid, by their rows alone; they count as in use.
-
-        Raises:
-            DatabaseUnavailableError: it cannot be found out.
-        """
-        now = self._clock()
-        with self._database.read() as connection:
-            valid = store.valid_sessions(connection, digests, now)
-        self._mark_seen([digest for digest, seen_at in valid if now - seen_at >= SEEN_EVERY])
-        return {digest for digest, _ in valid}
-
-    def current(self, identity: Identity) -> tuple[UserRecord, SessionRecord]:
-        """The caller's account and session.
-
-        Raises:
-            UnauthenticatedError: the session has just ended.
-        """
-        with self._database.read() as connection:
-            found = store.session_with_user(connection, identity.session_digest)
-        if found is None:
-            raise UnauthenticatedError
-        return found
-
-    def log_out(self, identity: Identity) -> None:
-        """End the caller's session."""
-        self._end_sessions([identity.session_digest])
-
-    def sessions(self, identity: Identity) -> list[SessionRecord]:
-        """The caller's valid sessions, newest first."""
-        with self._database.read() as connection:
-            return store.sessions_of(connection, identity.user_id, self._clock())
-
-    def end_session(self, identity: Identity, session_id: UUID) -> None:
-        """End one of the caller's sessions.
-
-        Raises:
-            NotFoundError: the caller has no such session.
-        """
-        with self._database.read() as connection:
-            digest = store.digest_of_session(connection, identity.user_id, session_id)
-        if digest is None:
-            raise NotFoundError("You have no such session")
-        self._end_sessions([digest])
+            return self._sessions.begin(connection, user, user_agent)
 
     def rename(self, identity: Identity, display_name: str) -> UserRecord:
         """Give the caller another display name.
@@ -177,13 +85,13 @@ class AccountService:
         Raises:
             ValidationFailedError: the name breaks a rule.
         """
-        name = _checked("display_name", clean_display_name, display_name)
+        name = entry.checked("display_name", clean_display_name, display_name)
         with self._database.write() as connection:
             user = self._own(connection, identity)
             store.change_user(connection, user.id, display_name=name)
-            digests = self._distrust_copies(connection, user.id)
+            digests = self._sessions.distrust_copies(connection, user.id)
             renamed = self._own(connection, identity)
-        self._cache.forget(digests)
+        self._sessions.forget(digests)
         return renamed
 
     def change_password(self, identity: Identity, current: str, new: str) -> None:
@@ -193,14 +101,14 @@ class AccountService:
             InvalidCredentialsError: the current password is another.
             ValidationFailedError: the new password breaks a rule.
         """
-        _checked("new_password", check_password, new)
+        entry.checked("new_password", check_password, new)
         self._confirm(identity, current)
         password_hash = self._passwords.hash(new)
         with self._database.write() as connection:
             store.change_user(connection, identity.user_id, password_hash=password_hash)
             digests = store.digests_of(connection, identity.user_id, identity.session_digest)
-            self._remove_sessions(connection, digests)
-        self._cache.forget(digests)
+            self._sessions.remove(connection, digests)
+        self._sessions.forget(digests)
 
     def delete(self, identity: Identity, password: str) -> None:
         """Delete the caller's account; its messages stay, by nobody, and its name is free again.
@@ -222,136 +130,9 @@ class AccountService:
         with self._database.write() as connection:
             store.change_user(connection, identity.user_id, **nobody)
             digests = store.digests_of(connection, identity.user_id)
-            self._remove_sessions(connection, digests)
+            self._sessions.remove(connection, digests)
             store.revoke_user(connection, identity.user_id, now)
-        self._cache.forget(digests)
-
-    def add_user(
-        self, username: str, password: str, role: Role, display_name: str | None = None
-    ) -> UserRecord:
-        """Add an account with a role, for the command line.
-
-        Raises:
-            ValidationFailedError: a value breaks a rule.
-            UsernameTakenError: another account has the name in some form.
-        """
-        with_hash = self._new_user(username, password, display_name)
-        with self._database.write() as connection:
-            return self._add(connection, with_hash, role)
-
-    def prune(self) -> int:
-        """Remove sessions that are over, and revocations that no copy is left to contradict.
-
-        Returns how many sessions there were.
-
-        Raises:
-            DatabaseUnavailableError: the database does not answer.
-        """
-        now = self._clock()
-        with self._database.write() as connection:
-            store.remove_revocations(connection, now - REVOCATIONS_KEPT)
-            return store.remove_all_expired_sessions(connection, now)
-
-    def list_users(self) -> list[UserRecord]:
-        """Every account, oldest first."""
-        with self._database.read() as connection:
-            return store.all_users(connection)
-
-    def set_role(self, username: str, role: Role) -> None:
-        """Give an account another role.
-
-        Raises:
-            NotFoundError: there is no such account.
-        """
-        self._change(username, role=int(role))
-
-    def set_password(self, username: str, password: str) -> None:
-        """Give an account another password and end all its sessions.
-
-        Raises:
-            NotFoundError: there is no such account.
-            ValidationFailedError: the password breaks a rule.
-        """
-        _checked("password", check_password, password)
-        self._change(username, ends_sessions=True, password_hash=self._passwords.hash(password))
-
-    def set_disabled(self, username: str, disabled: bool) -> None:
-        """Disable an account, which ends all its sessions, or enable it again.
-
-        Raises:
-            NotFoundError: there is no such account.
-        """
-        when = self._clock() if disabled else None
-        self._change(username, ends_sessions=disabled, disabled_at=when)
-
-    def _new_user(self, username: str, password: str, display_name: str | None) -> UserRecord:
-        username = _checked("username", clean_username, username)
-        _checked("password", check_password, password)
-        shown = username if display_name is None else display_name
-        shown = _checked("display_name", clean_display_name, shown)
-        password_hash = self._passwords.hash(password)
-        return UserRecord(0, username, shown, Role.member, self._clock(), None, password_hash)
-
-    def _add(self, connection: Connection, user: UserRecord, role: Role | None) -> UserRecord:
-        if role is None:
-            is_first = self._first_becomes_admin and not store.has_users(connection)
-            role = Role.admin if is_first else Role.member
-        user_id = store.add_user(
-            connection,
-            username=user.username,
-            username_key=username_key(user.username),
-            display_name=user.display_name,
-            password_hash=user.password_hash,
-            role=role,
-            now=user.created_at,
-        )
-        return UserRecord(
-            user_id,
-            user.username,
-            user.display_name,
-            role,
-            user.created_at,
-            None,
-            user.password_hash,
-        )
-
-    def _begin_session(self, connection: Connection, user: UserRecord, user_agent: str) -> SignIn:
-        token, now = new_token(), self._clock()
-        session = SessionRecord(
-            token_digest(self._secret_key, token),
-            uuid4(),
-            now,
-            now,
-            now + self._lifetime,
-            _printable(user_agent)[:LONGEST_USER_AGENT],
-        )
-        store.add_session(connection, user.id, session)
-        return SignIn(user, session, token)
-
-    def _from_rows(self, digest: bytes) -> CachedSession | None:
-        with self._database.read() as connection:
-            found = store.session_with_user(connection, digest)
-        if found is None:
-            return None
-        user, session = found
-        if user.disabled_at is not None:
-            return None
-        if self._clock() - session.last_seen_at >= SEEN_EVERY:
-            self._mark_seen([digest])
-        identity = Identity(user.id, user.username, user.display_name, user.role, digest)
-        copy = CachedSession(identity, session.expires_at)
-        self._cache.put(copy)
-        return copy
-
-    def _mark_seen(self, digests: Sequence[bytes]) -> None:
-        if not digests:
-            return
-        now = self._clock()
-        try:
-            with self._database.write() as connection:
-                store.mark_seen(connection, digests, now, now - SEEN_EVERY)
-        except DatabaseUnavailableError as error:  # the request itself can do without
-            log.warning("session_use_not_noted", reason=error.detail)
+        self._sessions.forget(digests)
 
     def _own(self, connection: Connection, identity: Identity) -> UserRecord:
         user = store.user_by_id(connection, identity.user_id)
@@ -364,38 +145,3 @@ class AccountService:
             user = self._own(connection, identity)
         if not self._passwords.verify(user.password_hash, password):
             raise InvalidCredentialsError("The current password is another")
-
-    def _change(self, username: str, *, ends_sessions: bool = False, **values: object) -> None:
-        with self._database.write() as connection:
-            user = store.user_by_key(connection, username_key(username))
-            if user is None:
-                raise NotFoundError(f"There is no account {username}")
-            store.change_user(connection, user.id, **values)
-            digests = self._distrust_copies(connection, user.id)
-            if ends_sessions:
-                self._remove_sessions(connection, digests)
-        self._cache.forget(digests)
-
-    def _distrust_copies(self, connection: Connection, user_id: int) -> list[bytes]:
-        store.revoke_user(connection, user_id, self._clock())
-        return store.digests_of(connection, user_id)
-
-    def _end_sessions(self, digests: list[bytes]) -> None:
-        with self._database.write() as connection:
-            self._remove_sessions(connection, digests)
-        self._cache.forget(digests)
-
-    def _remove_sessions(self, connection: Connection, digests: list[bytes]) -> None:
-        store.remove_sessions(connection, digests)
-        store.revoke_sessions(connection, digests, self._clock())
-
-
-def _checked(field: str, rule: Callable[[str], str], value: str) -> str:
-    try:
-        return rule(value)
-    except ValueError as error:
-        raise ValidationFailedError.of(field, str(error)) from None
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

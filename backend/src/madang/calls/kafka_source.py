@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 import structlog
@@ -11,13 +12,13 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
-    Message,
     TopicPartition,
 )
 from sqlalchemy import Connection
 
 from madang.calls import offsets
 from madang.calls.kafka import client_config, connected, topic_id
+from madang.calls.received import received_from
 from madang.calls.recorder import Batch, RawEvent
 from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation
@@ -32,9 +33,6 @@ SESSION_MILLISECONDS = 10_000
 STALLED_SECONDS = 30.0
 LAG_SECONDS = 5.0
 WATERMARK_SECONDS = 10.0
-TRACEPARENT_HEADER = "traceparent"
-FORMER_TOPIC_HEADER = "madang-former-topic"
-"""What the shipper knows of the topic that was deleted before this one was made."""
 
 
 class KafkaSource:
@@ -70,13 +68,12 @@ class KafkaSource:
         if self._is_outdated(consumer):
             self.close()
             return []
-        messages = consumer.consume(MOST_MESSAGES, timeout_seconds)
-        self._hear_of_former_topics(messages)
+        received = received_from(consumer.consume(MOST_MESSAGES, timeout_seconds))
+        self._hear_of_former_topics(received.former_topics)
         if self._consumer is None:
             return []
-        faults = [error for message in messages if (error := message.error()) is not None]
-        batches = self._batches(consumer, messages)
-        for error in faults:
+        batches = self._batches(consumer, received.events)
+        for error in received.faults:
             self._report(error, is_alone=not batches)
         return batches
 
@@ -162,9 +159,8 @@ class KafkaSource:
             lag += max(0, high - position)
         return lag
 
-    def _hear_of_former_topics(self, messages: Sequence[Message]) -> None:
+    def _hear_of_former_topics(self, news: AbstractSet[bytes]) -> None:
         """Count what a deletion of the topic destroyed, as far as the shipper can know it."""
-        news = {raw for message in messages if (raw := _header(message, FORMER_TOPIC_HEADER))}
         for raw in news - self._former:
             try:
                 former = msgspec.json.decode(raw, type=Creation)
@@ -194,18 +190,14 @@ class KafkaSource:
                 lost=lost,
             )
 
-    def _batches(self, consumer: Consumer, messages: Sequence[Message]) -> list[Batch]:
-        by_partition: dict[int, list[Message]] = {}
-        for message in messages:
-            partition = message.partition()
-            if message.error() is None and partition is not None:
-                by_partition.setdefault(partition, []).append(message)
+    def _batches(self, consumer: Consumer, events: Mapping[int, Sequence[RawEvent]]) -> list[Batch]:
         batches = []
-        for partition, found in by_partition.items():
+        for partition, found in events.items():
             if partition not in self._positions:
                 self._find_position(consumer, partition)
             elif continued := self._continued(consumer, partition, found):
-                batches.append(self._batch(partition, continued))
+                begin, end = self._positions[partition], continued[-1].end
+                batches.append(Batch(self._topic_id, partition, begin, end, continued, partition))
         return batches
 
     def _find_position(self, consumer: Consumer, partition: int) -> None:
@@ -218,16 +210,16 @@ class KafkaSource:
             self._go_to(consumer, partition, begin)
 
     def _continued(
-        self, consumer: Consumer, partition: int, messages: list[Message]
-    ) -> list[Message]:
+        self, consumer: Consumer, partition: int, events: Sequence[RawEvent]
+    ) -> Sequence[RawEvent]:
         """What continues at the partition's position.
 
         Messages that begin behind it may follow ones that were dropped on the way here, so the
         partition is read again from its position; a gap that stays is the topic's own.
         """
         position = self._positions[partition]
-        kept = [message for message in messages if (message.offset() or 0) >= position]
-        first = (kept[0].offset() or 0) if kept else position
+        kept = [event for event in events if event.end > position]
+        first = kept[0].end - 1 if kept else position
         if first == position or self._gaps.pop(partition, None) == first:
             return kept
         self._gaps[partition] = first
@@ -270,14 +262,6 @@ class KafkaSource:
                 return low
         return stored
 
-    def _batch(self, partition: int, messages: Sequence[Message]) -> Batch:
-        events = [
-            RawEvent(message.value() or b"", (message.offset() or 0) + 1, _traceparent(message))
-            for message in messages
-        ]
-        begin = self._positions[partition]
-        return Batch(self._topic_id, partition, begin, events[-1].end, events, partition)
-
     def _report(self, error: KafkaError, *, is_alone: bool) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             return
@@ -307,12 +291,3 @@ def _known_offset(connection: Connection, topic_id: str, partition: int) -> int:
     if stored is None:
         offsets.begin(connection, topic_id, partition)
     return stored or 0
-
-
-def _traceparent(message: Message) -> str:
-    return _header(message, TRACEPARENT_HEADER).decode("ascii", "replace")
-
-
-def _header(message: Message, name: str) -> bytes:
-    found = dict(message.headers() or ()).get(name)
-    return found if isinstance(found, bytes) else b""

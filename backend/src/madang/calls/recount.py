@@ -1,8 +1,9 @@
 """Statistics made again from history, hour by hour."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,8 @@ RECOUNTED_PARTITION = -1
 
 ROWS_AT_ONCE = 5000
 _HOUR = timedelta(hours=1)
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,18 @@ def _count(connection: Connection, hour: datetime) -> Tallies:
 
 
 def _drop_minutes(counted: Tallies, stored: statistics.Totals) -> None:
-    for calls in (counted.calls, stored):
+    for calls in (counted.calls, stored.calls):
         for key in [key for key in calls if key.step_seconds == MINUTE_SECONDS]:
             del calls[key]
 
 
 def _differences(counted: Tallies, stored: statistics.Totals) -> int:
-    made = {
+    calls = {
         key: (item.calls, item.errors, item.duration_sum_us) for key, item in counted.calls.items()
     }
-    return sum(made.get(key) != stored.get(key) for key in made.keys() | stored.keys())
+    users = {key: (item.calls, item.errors) for key, item in counted.users.items()}
+    return _differing(calls, stored.calls) + _differing(users, stored.users)
+
+
+def _differing(counted: Mapping[Key, object], stored: Mapping[Key, object]) -> int:
+    return sum(counted.get(key) != stored.get(key) for key in counted.keys() | stored.keys())

@@ -1,8 +1,8 @@
-"""The shipper: reads the spool and delivers each call to Kafka, and to the live store in Redis.
+"""The shipper: reads the spool and delivers each call to Kafka.
 
-The two deliveries have a cursor each in every segment. Kafka is the durable one: its cursor moves
-only when the brokers have acknowledged, and a segment goes when that cursor is at its end. Redis
-is best effort and never holds Kafka back.
+Kafka and the live store (see `live_shipper`) have a cursor each in every segment. Kafka is the
+durable one: its cursor moves only when the brokers have acknowledged, and a segment goes when that
+cursor is at its end.
 """
 
 import threading
@@ -18,13 +18,11 @@ from opentelemetry.trace import Span, SpanKind
 
 from madang.calls.in_flight import Progress, Sent
 from madang.calls.kafka import client_config, connected
-from madang.calls.kafka_source import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
-from madang.calls.recent import RedisRecentCalls
+from madang.calls.received import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
 from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation, TopicWatch
 from madang.clock import rfc3339, utc_now
-from madang.errors import UnavailableError
 from madang.settings import Settings
 from madang.telemetry import Figures, Telemetry, is_sampled, parse_traceparent, traceparent_of
 
@@ -38,7 +36,6 @@ RETRY_SECONDS = 1.0
 STALLED_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 MOST_IN_FLIGHT = 20_000
-REDIS_BATCH = 500
 
 _REFUSED_FOR_GOOD = frozenset(
     {
@@ -69,7 +66,7 @@ class KafkaShipper:
             "enable.idempotence": True,
             "message.timeout.ms": 0,
             "linger.ms": 5,
-            "compression.type": "lz4",
+            "compression.type": settings.kafka_compression.value,
             "queue.buffering.max.messages": MOST_IN_FLIGHT * 2,
             "topic.metadata.refresh.interval.ms": 10_000,
         }
@@ -94,7 +91,7 @@ class KafkaShipper:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.backlog_bytes() and time.monotonic() < deadline:
             self.step()
-            self._producer.poll(GATHER_SECONDS)
+            self._poll(GATHER_SECONDS)
         left = self.backlog_bytes()
         if left:
             log.warning("ship_stopped_with_backlog", bytes=left)
@@ -106,7 +103,7 @@ class KafkaShipper:
         sent = 0
         for segment in self._reader.segments():
             sent += self._send(self._progress_of(segment))
-        self._producer.poll(0)
+        self._poll()
         self._settle()
         if self._must_restart or self._has_stalled():
             self._reconnect()
@@ -119,13 +116,21 @@ class KafkaShipper:
     def close(self) -> None:
         """Drop what is on its way; it stays in the spool."""
         self._producer.purge()
-        self._producer.poll(0)
+        self._poll()
 
     def _connect(self) -> None:
         self._producer = connected(Producer, self._config)
         self._progress: dict[str, Progress] = {}
         self._must_restart = False
         self._moved_at = time.monotonic()
+
+    def _poll(self, seconds: float = 0) -> None:
+        """Let the producer call back. It raises an error that is fatal: to itself, not to us."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:
+            log.warning("ship_waits", code=error.args[0].name(), reason=error.args[0].str())
+            self._must_restart = True
 
     def _reconnect(self) -> None:
         """Begin again from the cursors; what was acknowledged unseen will be sent twice."""
@@ -188,7 +193,7 @@ class KafkaShipper:
                     on_delivery=delivered,
                 )
             except BufferError:
-                self._producer.poll(0.1)
+                self._poll(0.1)
             except KafkaException as error:
                 delivered(error.args[0], None)
                 return
@@ -262,57 +267,3 @@ def _headers(traceparent: str, former: Creation | None) -> list[tuple[str, str |
     if former is not None:
         headers.append((FORMER_TOPIC_HEADER, msgspec.json.encode(former)))
     return headers
-
-
-class RedisShipper:
-    """Delivers the spool to the stream of the newest calls, as well as Redis allows."""
-
-    def __init__(self, recent: RedisRecentCalls, reader: SpoolReader) -> None:
-        self._recent = recent
-        self._reader = reader
-        self._healthy = True
-        self._has_skipped = False
-
-    def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set; while Redis is away, try once a second."""
-        while not stop.is_set():
-            try:
-                sent = self.step()
-                self._healthy = True
-            except UnavailableError as error:
-                if self._healthy:
-                    log.warning("redis_unavailable", reason=str(error.__cause__))
-                self._healthy = False
-                stop.wait(RETRY_SECONDS)
-            else:
-                if sent < FULL_BATCH:
-                    stop.wait(GATHER_SECONDS)
-
-    def step(self) -> int:
-        """Send what is new; how many calls.
-
-        Raises:
-            RedisUnavailableError: Redis did not take it; the cursor has not moved.
-        """
-        if self._has_skipped:
-            self._recent.add_gap()
-            self._has_skipped = False
-        sent = 0
-        for segment in self._reader.segments():
-            records = segment.read(segment.cursor())
-            for start in range(0, len(records), REDIS_BATCH):
-                chunk = records[start : start + REDIS_BATCH]
-                self._recent.add([record.event for record in chunk])
-                segment.advance(chunk[-1].end)
-            sent += len(records)
-        return sent
-
-    def is_behind(self, segment: Segment) -> bool:
-        """Whether the segment should be kept for this reader a little longer.
-
-        While Redis is away it need not be; what is then skipped will show as a gap.
-        """
-        if segment.is_delivered(Reader.live):
-            return False
-        self._has_skipped = self._has_skipped or not self._healthy
-        return self._healthy

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, select
 from madang.calls import sketch
 from madang.calls.kinds import ALL_KINDS
 from madang.calls.models import CallStatistics, UserStatistics
-from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS, CallKey, Tallies
+from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS, CallKey, Tallies, UserKey
 
 KEYS_A_QUESTION = 200
 
@@ -194,12 +194,24 @@ def remove(connection: Connection, step_seconds: int, begin: int, end: int) -> N
         )
 
 
-Totals = dict[CallKey, tuple[int, int, int]]
-"""Calls, errors and the sum of durations, over all partitions."""
+class Totals(NamedTuple):
+    """What rows count, over all partitions.
+
+    By call key: calls, errors and the sum of durations. By user and hour: calls and errors.
+    """
+
+    calls: dict[CallKey, tuple[int, int, int]]
+    users: dict[UserKey, tuple[int, int]]
 
 
 def totals(connection: Connection, begin: int, end: int) -> Totals:
-    """What the rows of a period count, by minute and by hour."""
+    """What the rows of a period count: calls by minute and by hour, and users by hour."""
+    return Totals(_call_totals(connection, begin, end), _user_totals(connection, begin, end))
+
+
+def _call_totals(
+    connection: Connection, begin: int, end: int
+) -> dict[CallKey, tuple[int, int, int]]:
     table = CallStatistics
     keys = (table.step_seconds, table.start, table.kind_id)
     statement = (
@@ -213,6 +225,20 @@ def totals(connection: Connection, begin: int, end: int) -> Totals:
     return {
         CallKey(step, start, kind): (int(calls), int(errors), int(duration))
         for step, start, kind, calls, errors, duration in connection.execute(statement)
+    }
+
+
+def _user_totals(connection: Connection, begin: int, end: int) -> dict[UserKey, tuple[int, int]]:
+    table = UserStatistics
+    keys = (table.start, table.user_id)
+    statement = (
+        select(*keys, func.sum(table.calls), func.sum(table.errors))
+        .where(table.start >= begin, table.start < end)
+        .group_by(*keys)
+    )
+    return {
+        UserKey(start, user_id): (int(calls), int(errors))
+        for start, user_id, calls, errors in connection.execute(statement)
     }
 
 

@@ -102,7 +102,9 @@ def tally(counted: Iterable[Counted]) -> Tallies:
         failed = event.status >= FIRST_ERROR_STATUS
         groups[seconds - seconds % MINUTE_SECONDS, kind_id, failed].append(event.duration_us)
         if event.user_id is not None:
-            user = tallies.users[UserKey(seconds - seconds % HOUR_SECONDS, event.user_id)]
+            # MariaDB takes names that differ in spaces at their end for one.
+            name = event.user_id.rstrip(" ")
+            user = tallies.users[UserKey(seconds - seconds % HOUR_SECONDS, name)]
             user.calls += 1
             user.errors += failed
     for (minute, kind_id, failed), durations_us in groups.items():

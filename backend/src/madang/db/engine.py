@@ -12,14 +12,32 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from madang.db.hanging import HangGuard
 from madang.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_SECONDS = 5
+ANSWER_SECONDS = 60
+REQUEST_SECONDS = 10
+"""The same in a process that answers requests: all its threads may wait that long, once.
+
+Kubernetes takes a process for dead that does not answer for about 25 s.
+"""
+PROBE_SECONDS = 2
+"""How long a question waits that only asks whether the database is well."""
+
 SQLITE_BUSY_SECONDS = 30
 POOL_WAIT_SECONDS = 5
 
 _UNAVAILABLE_MARIADB = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055})
 """Too many connections, shutdown, lock wait, deadlock, killed, refused, gone, lost."""
+
+_DENIED_MARIADB: dict[object, str] = {
+    1044: "The database's user may not use it",
+    1045: "The database refuses the user or the password of MADANG_DATABASE_URL",
+    1049: "The server has no database of the name in MADANG_DATABASE_URL",
+    1698: "The database refuses the user or the password of MADANG_DATABASE_URL",
+}
+"""Waiting may help: whoever makes databases and accounts may not have come to ours yet."""
 
 
 class Database:
@@ -31,9 +49,20 @@ class Database:
     meets one has stored nothing.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 8, answer_seconds: int = ANSWER_SECONDS
+    ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            url: as `parse_url` reads it.
+            pool_size: how many connections for questions, and for units of work, there may be.
+            answer_seconds: how long an answer of MariaDB is waited for. After that it counts as
+                hanging, and only one caller at a time waits again to find out whether it is back.
+        """
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._hang = HangGuard()
         # Writers queue here in turn: SQLite's own busy wait polls, and polling starves somebody.
         self._one_writer = threading.Lock() if self.is_sqlite else nullcontext()
         options: dict[str, Any] = {
@@ -43,7 +72,7 @@ class Database:
             "pool_timeout": POOL_WAIT_SECONDS,
             # Units of work end themselves and questions open none: a reset would only ask twice.
             "pool_reset_on_return": None,
-            "connect_args": _connect_args(self.is_sqlite),
+            "connect_args": _connect_args(self.is_sqlite, answer_seconds),
         }
         level = _isolation(self.is_sqlite)
         self.writes: Engine = create_engine(self.url, isolation_level=level, **options)
@@ -61,7 +90,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, or it broke.
         """
-        with connection_edge(), self.reads.connect() as connection:
+        with connection_edge(), self._hang.asking(), self.reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -71,7 +100,12 @@ class Database:
         Raises:
             DatabaseUnavailableError: no connection could be had, it broke, or a lock was not given.
         """
-        with connection_edge(), self._one_writer, self.writes.begin() as connection:
+        with (
+            connection_edge(),
+            self._one_writer,
+            self._hang.asking(),
+            self.writes.begin() as connection,
+        ):
             yield connection
 
     def ping(self) -> None:
@@ -91,7 +125,7 @@ class Database:
 
 def migration_engine(database: Database) -> Engine:
     """Connections for migrations: none is kept, and a statement may take as long as it needs."""
-    arguments = _connect_args(database.is_sqlite)
+    arguments = _connect_args(database.is_sqlite, ANSWER_SECONDS)
     for limit in ("read_timeout", "write_timeout"):
         arguments.pop(limit, None)
     engine = create_engine(
@@ -135,13 +169,13 @@ def _prepare_sqlite_writes(engine: Engine) -> None:
     event.listen(engine, "begin", _begin_immediate)
 
 
-def _connect_args(is_sqlite: bool) -> dict[str, Any]:
+def _connect_args(is_sqlite: bool, answer_seconds: int) -> dict[str, Any]:
     if is_sqlite:
         return {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}
     return {
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": 60,
-        "write_timeout": 60,
+        "connect_timeout": min(CONNECT_SECONDS, answer_seconds),
+        "read_timeout": answer_seconds,
+        "write_timeout": answer_seconds,
         "init_command": "SET SESSION time_zone='+00:00', "
         "sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
     }
@@ -174,8 +208,13 @@ def connection_edge() -> Iterator[None]:
         raise DatabaseUnavailableError("All database connections are busy") from error
     except DBAPIError as error:
         if _means_unavailable(error):
-            raise DatabaseUnavailableError from error
+            raise DatabaseUnavailableError(_DENIED_MARIADB.get(_number(error), "")) from error
         raise
+
+
+def _number(error: DBAPIError) -> object:
+    """The server's or the driver's own number of the error."""
+    return error.orig.args[0] if error.orig is not None and error.orig.args else None
 
 
 def _means_unavailable(error: DBAPIError) -> bool:
@@ -188,5 +227,5 @@ def _means_unavailable(error: DBAPIError) -> bool:
             word in str(error.orig)
             for word in ("locked", "disk is full", "disk I/O", "unable to open", "readonly")
         )
-    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    return number in _UNAVAILABLE_MARIADB or number == 0
+    number = _number(error)
+    return number in _UNAVAILABLE_MARIADB or number in _DENIED_MARIADB or number == 0

@@ -73,7 +73,7 @@ def test_register_against_a_rule_names_the_fields(
     assert answer.json is not None
     assert answer.json["code"] == "validation_failed"
     assert {error["field"] for error in answer.json["errors"]} == fields
-    assert board.accounts.list_users() == []
+    assert board.administration.list_users() == []
 
 
 def test_register_a_lone_surrogate_is_refused(board: Board) -> None:
@@ -105,7 +105,7 @@ def test_log_in_and_out(board: Board, kim: FlaskClient) -> None:
 
 
 def test_log_in_disabled_is_forbidden(board: Board, kim: FlaskClient) -> None:
-    board.accounts.set_disabled("kim", True)
+    board.administration.set_disabled("kim", True)
     answer = board.browser().post("/api/session", json={"username": "kim", "password": PASSWORD})
     assert (answer.status_code, answer.json and answer.json["code"]) == (403, "account_disabled")
     assert kim.get("/api/session").status_code == 401
@@ -169,4 +169,4 @@ def test_own_account_deleted(board: Board, kim: FlaskClient) -> None:
     assert answer.status_code == 204
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
     assert kim.get("/api/session").status_code == 401
-    assert board.accounts.list_users() == []
+    assert board.administration.list_users() == []

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from madang.accounts import store
+from madang.accounts.administration import AccountAdministration
 from madang.accounts.passwords import Passwords
 from madang.accounts.service import AccountService
-from madang.accounts.sessions import CachedSession, NoSessionCache
+from madang.accounts.sessions import CachedSession
 from madang.db.engine import Database
 from madang.errors import (
     AccountDisabledError,
@@ -19,7 +20,7 @@ from madang.errors import (
     ValidationFailedError,
 )
 from madang.http.guard import Role
-from tests.board import PASSWORD, SECRET_KEY, Board, quick_hasher
+from tests.board import PASSWORD, Board, quick_hasher
 
 
 class RememberingCache:
@@ -63,7 +64,7 @@ def test_register_a_name_that_is_taken_in_another_form(board: Board, name: str) 
     board.sign_up("Kim")
     with pytest.raises(UsernameTakenError):
         board.accounts.register(name, PASSWORD)
-    assert [user.username for user in board.accounts.list_users()] == ["Kim"]
+    assert [user.username for user in board.administration.list_users()] == ["Kim"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_register_against_a_rule_names_the_field(
     with pytest.raises(ValidationFailedError) as caught:
         board.accounts.register(username, password, display_name)
     assert [error.field for error in caught.value.errors] == [field]
-    assert board.accounts.list_users() == []
+    assert board.administration.list_users() == []
 
 
 def test_register_first_becomes_admin_only_where_asked_for(database: Database) -> None:
@@ -109,22 +110,22 @@ def test_log_in_wrong_is_refused(board: Board, username: str, password: str) -> 
 
 def test_log_in_disabled_is_told_only_with_the_right_password(board: Board) -> None:
     board.sign_up("kim")
-    board.accounts.set_disabled("kim", True)
+    board.administration.set_disabled("kim", True)
     with pytest.raises(AccountDisabledError):
         board.accounts.log_in("kim", PASSWORD)
     with pytest.raises(InvalidCredentialsError):
         board.accounts.log_in("kim", "wrong one")
-    board.accounts.set_disabled("kim", False)
+    board.administration.set_disabled("kim", False)
     assert board.accounts.log_in("kim", PASSWORD)
 
 
 def test_log_in_rehashes_when_the_parameters_changed(board: Board) -> None:
     board.sign_up("kim")
     stronger = AccountService(
-        board.database, Passwords(quick_hasher(2)), SECRET_KEY, NoSessionCache(), board.clock
+        board.database, Passwords(quick_hasher(2)), board.sessions, board.clock
     )
     stronger.log_in("kim", PASSWORD)
-    assert ",t=2," in board.accounts.list_users()[0].password_hash
+    assert ",t=2," in board.administration.list_users()[0].password_hash
     assert board.accounts.log_in("kim", PASSWORD)
 
 
@@ -138,44 +139,44 @@ def test_log_in_removes_the_users_expired_sessions(board: Board) -> None:
 
 def test_prune_removes_sessions_that_are_over_and_old_revocations(board: Board) -> None:
     board.sign_up("kim")
-    board.accounts.set_password("kim", PASSWORD)
+    board.administration.set_password("kim", PASSWORD)
     board.clock.advance(days=31)
     board.sign_up("lee")
-    assert board.accounts.prune() == 0  # the first was ended, the second has just begun
+    assert board.sessions.prune() == 0  # the first was ended, the second has just begun
     board.clock.advance(days=31)
-    assert board.accounts.prune() == 1
+    assert board.sessions.prune() == 1
     with board.database.read() as connection:
         assert connection.execute(text("SELECT COUNT(*) FROM revocations")).scalar() == 0
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "한글", "\ud800"])
 def test_authenticate_no_token_of_ours_is_nobody(board: Board, token: str) -> None:
-    assert board.accounts.authenticate(token) is None
+    assert board.sessions.authenticate(token) is None
 
 
 def test_authenticate_ends_with_the_session(board: Board) -> None:
     token = board.accounts.register("kim", PASSWORD).token
     board.clock.advance(days=29, hours=23)
-    assert board.accounts.authenticate(token)
+    assert board.sessions.authenticate(token)
     board.clock.advance(hours=2)
-    assert board.accounts.authenticate(token) is None
+    assert board.sessions.authenticate(token) is None
 
 
 def test_authenticate_expired_copy_is_not_believed(database: Database) -> None:
     board = Board(database, cache=RememberingCache())
     token = board.accounts.register("kim", PASSWORD).token
-    assert board.accounts.authenticate(token)
+    assert board.sessions.authenticate(token)
     board.clock.advance(days=31)
-    assert board.accounts.authenticate(token) is None
+    assert board.sessions.authenticate(token) is None
 
 
 def test_authenticate_with_a_copy_asks_no_rows(database: Database) -> None:
     board = Board(database, cache=RememberingCache())
     token = board.accounts.register("kim", PASSWORD).token
-    first = board.accounts.authenticate(token)
+    first = board.sessions.authenticate(token)
     with database.write() as connection:
         connection.execute(text("DELETE FROM sessions"))
-    assert board.accounts.authenticate(token) == first
+    assert board.sessions.authenticate(token) == first
 
 
 def test_authenticate_notes_the_use_once_a_minute(board: Board) -> None:
@@ -195,36 +196,36 @@ def test_valid_sessions_are_told_by_their_rows_and_noted_as_used(database: Datab
         board.accounts.register(name, PASSWORD) for name in ("kim", "lee", "park")
     )
     digests = [each.session.digest for each in (staying, ended, disabled)]
-    board.accounts.log_out(board.identity(ended.token))
+    board.sessions.log_out(board.identity(ended.token))
     with database.write() as connection:
         store.change_user(connection, disabled.user.id, disabled_at=board.clock.now)
     board.clock.advance(minutes=1)
 
-    assert board.accounts.valid_sessions([*digests, b"x" * 32]) == {staying.session.digest}
+    assert board.sessions.valid_sessions([*digests, b"x" * 32]) == {staying.session.digest}
     assert _seen(board, staying.session.digest) == board.clock.now.isoformat()
     board.clock.advance(days=400)
-    assert board.accounts.valid_sessions(digests) == set()
-    assert board.accounts.valid_sessions([]) == set()
+    assert board.sessions.valid_sessions(digests) == set()
+    assert board.sessions.valid_sessions([]) == set()
 
 
 def test_authenticate_disabled_user_is_nobody(board: Board) -> None:
     begun = board.accounts.register("kim", PASSWORD)
-    board.accounts.set_disabled("kim", True)
-    assert board.accounts.authenticate(begun.token) is None
+    board.administration.set_disabled("kim", True)
+    assert board.sessions.authenticate(begun.token) is None
 
 
 def test_log_out_ends_the_session_and_its_copy(database: Database) -> None:
     board = Board(database, cache=RememberingCache())
     begun = board.accounts.register("kim", PASSWORD)
-    board.accounts.log_out(board.identity(begun.token))
-    assert board.accounts.authenticate(begun.token) is None
+    board.sessions.log_out(board.identity(begun.token))
+    assert board.sessions.authenticate(begun.token) is None
 
 
 def test_role_change_reaches_sessions_that_are_cached(database: Database) -> None:
     board = Board(database, cache=RememberingCache())
     begun = board.accounts.register("kim", PASSWORD)
     assert board.identity(begun.token).role is Role.member
-    board.accounts.set_role("KIM", Role.moderator)
+    board.administration.set_role("KIM", Role.moderator)
     assert board.identity(begun.token).role is Role.moderator
 
 
@@ -234,8 +235,8 @@ def test_change_password_ends_the_other_sessions(database: Database) -> None:
     there = board.accounts.log_in("kim", PASSWORD)
     board.identity(there.token)
     board.accounts.change_password(board.identity(here.token), PASSWORD, "another one")
-    assert board.accounts.authenticate(here.token)
-    assert board.accounts.authenticate(there.token) is None
+    assert board.sessions.authenticate(here.token)
+    assert board.sessions.authenticate(there.token) is None
     assert board.accounts.log_in("kim", "another one")
     with pytest.raises(InvalidCredentialsError):
         board.accounts.log_in("kim", PASSWORD)
@@ -252,13 +253,13 @@ def test_sessions_are_the_callers_own_and_valid(board: Board) -> None:
     kim, lee = board.sign_up("kim"), board.sign_up("lee")
     board.clock.advance(days=20)
     newer = board.accounts.log_in("kim", PASSWORD)
-    assert len(board.accounts.sessions(kim)) == 2
+    assert len(board.sessions.of(kim)) == 2
     board.clock.advance(days=11)
-    assert [item.id for item in board.accounts.sessions(kim)] == [newer.session.id]
+    assert [item.id for item in board.sessions.of(kim)] == [newer.session.id]
     with pytest.raises(NotFoundError):
-        board.accounts.end_session(lee, newer.session.id)
-    board.accounts.end_session(kim, newer.session.id)
-    assert board.accounts.authenticate(newer.token) is None
+        board.sessions.end(lee, newer.session.id)
+    board.sessions.end(kim, newer.session.id)
+    assert board.sessions.authenticate(newer.token) is None
 
 
 def test_rename_changes_what_others_see(board: Board) -> None:
@@ -274,8 +275,8 @@ def test_delete_ends_sessions_and_frees_the_name(board: Board) -> None:
     with pytest.raises(InvalidCredentialsError):
         board.accounts.delete(kim, "wrong one")
     board.accounts.delete(kim, PASSWORD)
-    assert board.accounts.authenticate(begun.token) is None
-    assert board.accounts.list_users() == []
+    assert board.sessions.authenticate(begun.token) is None
+    assert board.administration.list_users() == []
     assert board.sign_up("kim").user_id != kim.user_id
     shown = board.messages.page(10).items[0]
     assert (shown.body, shown.author.username) == ("남는 글", "(deleted)")
@@ -290,15 +291,15 @@ def test_delete_twice_is_no_longer_signed_in(board: Board) -> None:
 
 
 def test_command_line_adds_a_user_with_a_role(board: Board) -> None:
-    added = board.accounts.add_user("root", PASSWORD, Role.admin)
+    added = board.administration.add_user("root", PASSWORD, Role.admin)
     assert added.role is Role.admin
     assert board.accounts.log_in("root", PASSWORD).user.id == added.id
 
 
 def test_command_line_new_password_ends_all_sessions(board: Board) -> None:
     begun = board.accounts.register("kim", PASSWORD)
-    board.accounts.set_password("kim", "another one")
-    assert board.accounts.authenticate(begun.token) is None
+    board.administration.set_password("kim", "another one")
+    assert board.sessions.authenticate(begun.token) is None
     assert board.accounts.log_in("kim", "another one")
 
 
@@ -311,7 +312,7 @@ def test_command_line_new_password_ends_all_sessions(board: Board) -> None:
     ],
 )
 def test_command_line_unknown_user_is_named(
-    board: Board, change: Callable[[AccountService], None]
+    board: Board, change: Callable[[AccountAdministration], None]
 ) -> None:
     with pytest.raises(NotFoundError, match="nobody"):
-        change(board.accounts)
+        change(board.administration)

@@ -109,7 +109,7 @@ def test_watch_finds_what_was_revoked_before_it_began(watched: Watched) -> None:
 def test_watch_finds_a_revoked_user(watched: Watched, board: Board) -> None:
     who = board.sign_up("someone")
     watched.watch.look()
-    board.accounts.set_role("someone", Role.moderator)
+    board.administration.set_role("someone", Role.moderator)
     watched.watch.look()
     assert not watched.watch.trusts(who.session_digest, who.user_id)
 

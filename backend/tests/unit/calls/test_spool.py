@@ -140,7 +140,9 @@ def test_removed_segment_is_gone_and_the_reader_goes_on(tmp_path: Path) -> None:
     assert spool_bytes(tmp_path) == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"short", os.urandom(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"short", os.urandom(100)], ids=["empty", "short", "random"]
+)
 def test_file_that_is_no_segment_is_set_aside_and_never_in_the_way(
     tmp_path: Path, content: bytes
 ) -> None:

@@ -49,7 +49,7 @@ def _app_for(board: Board, caller: Identity | None) -> Flask:
         expected=(),
     )
     blueprints = (
-        accounts_blueprint(board.accounts, secure=False),
+        accounts_blueprint(board.accounts, board.sessions, secure=False),
         messages_blueprint(board.messages),
         logs_blueprint(CallLogService(board.database, MemoryRecentCalls())),
         system_blueprint(system),

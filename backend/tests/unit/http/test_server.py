@@ -30,16 +30,17 @@ class Start(Protocol):
     def __call__(self, module: str, *arguments: str) -> Process: ...
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@contextmanager
+def starting(directory: Path) -> Iterator[Start]:
+    """Starts processes that keep their logs and notes in `directory`, and ends them."""
     started: list[Process] = []
 
     def begin(module: str, *arguments: str) -> Process:
         process = Process(
             module,
             [sys.executable, "-m", f"tests.unit.http.{module}", *arguments],
-            log=tmp_path / f"{module}.{len(started)}.log",
-            environment={**os.environ, NOTES: str(tmp_path)},
+            log=directory / f"{module}.{len(started)}.log",
+            environment={**os.environ, NOTES: str(directory)},
             directory=BACKEND,
         )
         started.append(process)
@@ -49,6 +50,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for process in started:
         process.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a server with one worker, for tests that leave it whole."""
+    with starting(tmp_path_factory.mktemp("one-worker")) as begin:
+        yield begin_wsgi(begin, workers=1)[1]
 
 
 def begin_asgi(start: Start, *options: str) -> tuple[Process, int]:
@@ -256,18 +270,14 @@ def test_wsgi_stops_at_once_while_its_workers_start(start: Start) -> None:
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 1_000_000, 5_000_000])
 def test_wsgi_answers_413_to_a_body_that_is_too_large(
-    start: Start, size: int, chunked: bool
+    one_worker: int, size: int, chunked: bool
 ) -> None:
-    _, port = begin_wsgi(start, workers=1)
-
-    assert post(port, "/api/echo", size, chunked=chunked) == (413, "body_too_large")
+    assert post(one_worker, "/api/echo", size, chunked=chunked) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 * 1024])
-def test_wsgi_reads_a_chunked_body(start: Start, size: int) -> None:
-    _, port = begin_wsgi(start, workers=1)
-
-    assert post(port, "/api/echo", size, chunked=True) == (200, str(size))
+def test_wsgi_reads_a_chunked_body(one_worker: int, size: int) -> None:
+    assert post(one_worker, "/api/echo", size, chunked=True) == (200, str(size))
 
 
 def post(port: int, path: str, size: int, *, chunked: bool) -> tuple[int, str]:

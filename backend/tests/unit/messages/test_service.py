@@ -161,7 +161,7 @@ def test_another_member_may_not_change_it_and_a_moderator_may(board: Board) -> N
     with pytest.raises(ForbiddenError):
         board.messages.delete(lee, posted.id)
     assert board.messages.get(posted.id).body == "김의 글"
-    board.accounts.set_role("lee", Role.moderator)
+    board.administration.set_role("lee", Role.moderator)
     moderator = board.identity(board.accounts.log_in("lee", PASSWORD).token)
     assert board.messages.edit(moderator, posted.id, "다듬은 글").author.username == "kim"
     board.messages.delete(moderator, posted.id)

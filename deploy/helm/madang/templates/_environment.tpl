@@ -46,6 +46,8 @@
 {{- if not $kafka.enabled }}
 - name: MADANG_KAFKA_SECURITY_PROTOCOL
   value: {{ $kafka.external.securityProtocol }}
+- name: MADANG_KAFKA_COMPRESSION
+  value: {{ $kafka.external.compression }}
 {{- if hasPrefix "SASL_" $kafka.external.securityProtocol }}
 - name: MADANG_KAFKA_SASL_MECHANISM
   value: {{ $kafka.external.saslMechanism }}

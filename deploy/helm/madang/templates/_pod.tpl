@@ -97,10 +97,11 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
-{{/* The port: whether it can do its work. */}}
+{{/* (list port "live"): whether requests may come. Behind a Service that is `live`: what all its
+     pods share, such as the database, takes none of them away (docs/adr/0012). */}}
 {{- define "madang.readiness" -}}
 readinessProbe:
-  httpGet: {path: /api/health/ready, port: {{ . }}}
+  httpGet: {path: /api/health/{{ index . 1 }}, port: {{ index . 0 }}}
   periodSeconds: 5
   timeoutSeconds: 5
   failureThreshold: 3

@@ -50,7 +50,7 @@ spec:
   ports:
     - {name: http, containerPort: 5000}
   {{- include "madang.liveness" 5000 | nindent 2 }}
-  {{- include "madang.readiness" 5000 | nindent 2 }}
+  {{- include "madang.readiness" (list 5000 "live") | nindent 2 }}
   {{- include "madang.leaveEndpoints" . | nindent 2 }}
   resources:
     {{- toYaml .Values.api.resources | nindent 4 }}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Installs Madang on the cluster that kubectl points at, or upgrades it.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly usage='Usage: deploy/deploy.sh [OPTION...]
+Installs Madang on the cluster of kubectl'\''s current context, or upgrades what is there. It looks
+first at all that could be in the way, then installs, says what comes up, and waits until the board
+answers. Safe to run again, also after Ctrl+C.
+
+  --namespace NAMESPACE  where [madang]; made when it is not there, with Pod Security "restricted"
+  --profile PROFILE      small, standard or aks [small]; deploy/helm/madang/README.md says what for
+  --values FILE          values of your own, over those of the profile; may be given again
+  --dry-run              change nothing; say what is in the way and what would change
+  --yes                  do not ask
+
+Give the same --profile and --values each time. deploy/cleanup.sh removes it.'
+
+readonly chart=$deploy/helm/madang
+profile=small
+files=()
+
+parse() {
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --namespace) namespace=${2:?--namespace needs a value} && shift ;;
+      --profile) profile=${2:?--profile needs a value} && shift ;;
+      --values) files+=("${2:?--values needs a file}") && shift ;;
+      --dry-run) dry_run=yes ;;
+      --yes) yes=yes ;;
+      -h | --help)
+        printf '%s\n' "$usage"
+        exit 0
+        ;;
+      *) fail "unknown option: $1 (see --help)" ;;
+    esac
+    shift
+  done
+}
+
+check_arguments() {
+  local file
+  check_namespace_name
+  [[ -f $chart/profiles/$profile.yaml ]] ||
+    fail "--profile must be one of $(profiles), not '$profile'"
+  for file in "${files[@]}"; do
+    [[ -r $file ]] || fail "--values $file: there is no such file, or it cannot be read"
+  done
+}
+
+profiles() { basename -s .yaml "$chart"/profiles/*.yaml | paste -sd ' '; }
+
+# rollout WHAT ARGUMENT...: one of the programs in deploy/rollout.
+rollout() {
+  PYTHONPATH=$deploy PYTHONDONTWRITEBYTECODE=1 \
+    python3 -m "rollout.$1" "${@:2}" --namespace "$namespace" --release "$release"
+}
+
+preflight() { rollout preflight "$1" --chart "$chart" "${values[@]}"; }
+
+make_namespace() {
+  local enforced
+  if ! has_namespace; then
+    say "Making the namespace $namespace"
+    kubectl create --filename=- >/dev/null <<END
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: $namespace
+  labels: {pod-security.kubernetes.io/enforce: restricted}
+  annotations: {$made_by: deploy.sh}
+END
+    return
+  fi
+  enforced=$(kubectl get namespace "$namespace" --output=jsonpath='{.metadata.labels.pod-security\.kubernetes\.io/enforce}') || return 0
+  [[ $enforced == restricted ]] ||
+    say "The namespace $namespace is there and stays as it is. All of Madang's pods keep to
+    \"restricted\"; to have the cluster enforce that:
+    kubectl label --overwrite namespace $namespace pod-security.kubernetes.io/enforce=restricted"
+}
+
+# A Job that gave up stays so: Helm leaves alone what did not change.
+remove_failed_jobs() {
+  local failed
+  # shellcheck disable=SC2016  # a variable of the template
+  failed=$(in_namespace get jobs --selector="$owned_by" --output=go-template='
+    {{- range $job := .items}}{{range .status.conditions}}
+    {{- if and (eq .type "Failed") (eq .status "True")}}{{$job.metadata.name}} {{end}}
+    {{- end}}{{end}}')
+  [[ -z $failed ]] || {
+    say "Removing the Jobs that gave up: $failed"
+    # shellcheck disable=SC2086  # several names
+    in_namespace delete jobs $failed
+  }
+}
+
+install() {
+  say "Installing"
+  remove_failed_jobs
+  helm upgrade --install "$release" "$chart" --namespace "$namespace" "${values[@]}" >/dev/null ||
+    fail "helm could not install it; above is why. $again"
+}
+
+report() {
+  printf '\n'
+  helm get notes "$release" --namespace "$namespace" | sed -n '/^The board:/,$p'
+}
+
+stopped() {
+  printf '\n' >&2
+  printf 'stopped. %s\n' "$again" >&2
+  exit 130
+}
+
+parse "$@"
+check_arguments
+readonly again="Nothing is lost: run the same command again to go on; deploy/cleanup.sh removes it."
+values=(--values "$chart/profiles/$profile.yaml")
+for file in "${files[@]}"; do values+=(--values "$file"); done
+
+need_tools helm kubectl python3
+reach
+if [[ $dry_run == yes ]]; then
+  say "What the profile $profile would change in the namespace $namespace"
+  preflight plan
+  say "Nothing was changed. Not checked: whether the nodes can pull the images, which takes a pod"
+  exit
+fi
+confirm "Install the profile $profile into the namespace $namespace of this cluster?" yes
+trap stopped INT TERM
+say "Looking at what could be in the way"
+preflight look
+make_namespace
+say "Looking whether the nodes have the images or can pull them"
+preflight pull
+install
+say "Waiting until all is up"
+rollout watch || fail "it did not come up. $again"
+report

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is used there
+# What deploy.sh and cleanup.sh share. Sourced, not run.
+
+deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly deploy release=madang owned_by='app.kubernetes.io/instance=madang' made_by=madang/made-by
+namespace=madang dry_run=no yes=no
+
+say() { printf '==> %s\n' "$*"; }
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# need_tools TOOL...: names all that are missing at once.
+need_tools() {
+  local tool
+  local -a missing=()
+  for tool in "$@"; do
+    case $tool in
+      helm) helm_is_new || missing+=("Helm 3.14 or newer: https://helm.sh/docs/intro/install") ;;
+      kubectl) command -v kubectl >/dev/null || missing+=("kubectl: https://kubernetes.io/docs/tasks/tools") ;;
+      python3) python_is_new || missing+=("Python 3.11 or newer, as python3") ;;
+    esac
+  done
+  [[ ${#missing[@]} -eq 0 ]] || fail "missing:$(printf '\n  %s' "${missing[@]}")"
+}
+
+helm_is_new() {
+  local version
+  version=$(helm version --template '{{.Version}}' 2>/dev/null) || return 1
+  [[ $version =~ ^v([0-9]+)\.([0-9]+) ]] || return 1
+  ((BASH_REMATCH[1] > 3 || (BASH_REMATCH[1] == 3 && BASH_REMATCH[2] >= 14)))
+}
+
+python_is_new() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+check_namespace_name() {
+  [[ $namespace =~ ^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$ ]] ||
+    fail "--namespace must be lower-case letters, digits and dashes, not '$namespace'"
+}
+
+# reach: says which cluster this is, or why it does not answer.
+reach() {
+  local context said server
+  context=$(kubectl config current-context 2>/dev/null) || context=none
+  said=$(kubectl get --raw /api --request-timeout=10s 2>&1 >/dev/null) ||
+    fail "the cluster of kubectl's context '$context' does not answer: $(tail -n 1 <<<"$said")
+  mend: start it, or choose another one: kubectl config get-contexts; kubectl config use-context NAME"
+  server=$(kubectl config view --minify --output=jsonpath='{.clusters[0].cluster.server}')
+  cluster="context $context, $server"
+  say "Cluster: $cluster"
+}
+
+# confirm QUESTION ANSWER: goes on when the answer is given, or with --yes.
+confirm() {
+  local answer=''
+  [[ $yes != yes ]] || return 0
+  [[ -t 0 ]] || fail "$1 There is no terminal to ask on; say --yes"
+  read -rp "$1 [$2] " answer
+  [[ $answer == "$2" ]] || fail "nothing was changed"
+}
+
+# has_namespace: who may not look at namespaces has one given.
+has_namespace() {
+  local found
+  found=$(kubectl get namespace "$namespace" --ignore-not-found --output=name 2>&1) || return 0
+  [[ -n $found ]]
+}
+
+in_namespace() { kubectl --namespace "$namespace" "$@"; }

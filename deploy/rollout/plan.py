@@ -1,0 +1,78 @@
+"""What an installation would change, as the API server answers a dry run of it."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from rollout.faults import Fault
+from rollout.kubectl import Cluster, Object
+
+_ELSEWHERE = "default"
+_APPLY = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--field-manager=helm"]
+_IN_AND_OUT = ["--output=json", "--filename=-"]
+
+
+def check(cluster: Cluster, objects: Sequence[Object], *, namespace: bool) -> Iterator[Fault]:
+    """Whether the API server accepts all of them.
+
+    It looks at an object only when its namespace is there, so without one they are tried elsewhere.
+    """
+    given = objects if namespace else [_moved(one) for one in objects]
+    there = cluster if namespace else Cluster(_ELSEWHERE)
+    done = there.run(*_APPLY, *_IN_AND_OUT, given=_listed(given))
+    if done.returncode:
+        for line in done.stderr.strip().splitlines():
+            yield Fault(
+                f"the API server refuses: {line}",
+                "change your values; volumes that are there keep their size and storage class",
+            )
+
+
+def changes(
+    cluster: Cluster, before: Iterable[Object], after: Sequence[Object], *, namespace: bool
+) -> Iterator[str]:
+    """A line for each object: make, change, keep or remove.
+
+    Raises:
+        KubectlError: kubectl fails.
+    """
+    if not namespace:
+        yield f"make    namespace/{cluster.namespace}"
+        yield from (f"make    {_name(one)}" for one in after)
+        return
+    given = _listed(after)
+    live = _by_name(cluster.ask("get", "--ignore-not-found", *_IN_AND_OUT, given=given))
+    for name, one in _by_name(cluster.ask(*_APPLY, *_IN_AND_OUT, given=given)).items():
+        same = name in live and _content(live[name]) == _content(one)
+        yield f"{'keep  ' if same else 'change' if name in live else 'make  '}  {name}"
+    stay = {_name(one) for one in after}
+    yield from (f"remove  {name}" for name in map(_name, before) if name not in stay)
+
+
+def _listed(objects: Sequence[Object]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
+def _by_name(text: str) -> dict[str, Object]:
+    """Of a list in JSON, or of nothing at all."""
+    return {_name(one): one for one in json.loads(text)["items"]} if text else {}
+
+
+def _name(one: Object) -> str:
+    return f"{one['kind'].lower()}/{one['metadata']['name']}"
+
+
+def _moved(one: Object) -> Object:
+    return {**one, "metadata": {**one["metadata"], "namespace": _ELSEWHERE}}
+
+
+def _content(one: Object) -> Object:
+    """Without what the server and Helm keep there for themselves."""
+    metadata = {
+        "labels": one["metadata"].get("labels"),
+        "annotations": {
+            name: value
+            for name, value in one["metadata"].get("annotations", {}).items()
+            if not name.startswith("meta.helm.sh/")
+        },
+    }
+    return {**one, "metadata": metadata, "status": None}

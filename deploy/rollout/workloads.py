@@ -1,0 +1,209 @@
+"""What has come up and what has not, read out of workloads, pods and events."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rollout.kubectl import Object
+
+KINDS = "deployments,statefulsets,replicasets,jobs,pods,persistentvolumeclaims"
+_STARTING = {"ContainerCreating", "PodInitializing", ""}
+_LASTING = {
+    "OOMKilled",
+    "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName",
+    "CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff", "FailedCreate",
+}  # fmt: skip
+_IMAGE = (
+    "check image.registry, image.tag and imagePullSecrets; load it where image.pullPolicy is Never"
+)
+_ADVICE = {
+    "ErrImagePull": _IMAGE,
+    "ImagePullBackOff": _IMAGE,
+    "ErrImageNeverPull": _IMAGE,
+    "InvalidImageName": _IMAGE,
+    "Unschedulable": "give the cluster more or larger nodes, or take --profile small",
+    "CreateContainerConfigError": "make the Secret or ConfigMap that it names",
+    "OOMKilled": "raise resources.limits.memory of that container",
+    "FailedCreate": "mend what the message names: Pod Security, a quota or a policy",
+    "ProvisioningFailed": "kubectl describe persistentvolumeclaims",
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why something does not come up."""
+
+    name: str
+    reason: str
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}{self.message and ': '}{self.message}"
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long waiting may mend it. A new node takes some minutes."""
+        if self.reason == "Unschedulable":
+            return 300
+        return 60 if self.reason in _LASTING else math.inf
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        return _ADVICE.get(self.reason, "see its log and kubectl describe")
+
+
+@dataclass(frozen=True)
+class Workloads:
+    """All of one release at one moment."""
+
+    objects: Sequence[Object]
+    events: Sequence[Object]
+
+    @property
+    def done(self) -> bool:
+        """Whether all is up, in the version that was asked for."""
+        return bool(self._wanted) and all(_COMPLETE[one["kind"]](one) for one in self._wanted)
+
+    @property
+    def failed_jobs(self) -> list[str]:
+        """The Jobs that have given up."""
+        return [_name(one) for one in self._of("Job") if _condition(one, "Failed")]
+
+    @property
+    def unready(self) -> list[Object]:
+        """The pods that are not what they shall be; not those that a schedule starts."""
+        owners = {
+            one["metadata"]["uid"]
+            for one in self.objects
+            if one["kind"] != "Job" or not _condition(one, "Complete")
+        }
+        return [
+            pod
+            for pod in self._of("Pod")
+            if not _condition(pod, "Ready")
+            and pod["status"].get("phase") != "Succeeded"
+            and "deletionTimestamp" not in pod["metadata"]
+            and any(one["uid"] in owners for one in pod["metadata"].get("ownerReferences", ()))
+        ]
+
+    def line(self) -> str:
+        """How far it is, and which components wait for what."""
+        waiting: dict[str, set[str]] = {}
+        for pod in self.unready:
+            component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            waiting.setdefault(state(pod), set()).add(component)
+        complete = [_COMPLETE[one["kind"]](one) for one in self._wanted]
+        return "; ".join(
+            [f"{sum(complete)} of {len(complete)} are up"]
+            + [f"{', '.join(sorted(names))}: {what}" for what, names in waiting.items()]
+        )
+
+    def troubles(self) -> Iterator[Trouble]:
+        """Why what is not up is not."""
+        for pod in self.unready:
+            yield from _of_pod(pod)
+        for one in self.objects:
+            if one["kind"] in {"ReplicaSet", "StatefulSet", "Job"} and not _has_pods(one):
+                yield from self._events_of(one, {"FailedCreate"})
+        for claim in self._of("PersistentVolumeClaim"):
+            if claim["status"].get("phase") == "Pending":
+                yield from self._events_of(claim, {"ProvisioningFailed"})
+
+    def last_warning(self, pod: Object) -> str:
+        """The newest event that warns about a pod."""
+        warnings = list(self._events_of(pod, set()))
+        return str(warnings[-1]) if warnings else ""
+
+    def _events_of(self, one: Object, reasons: set[str]) -> Iterator[Trouble]:
+        """Oldest first; all warnings when no reasons are given."""
+        for event in self.events:
+            if event["involvedObject"].get("uid") == one["metadata"]["uid"] and (
+                event["reason"] in reasons or (not reasons and event["type"] == "Warning")
+            ):
+                yield Trouble(_name(one), event["reason"], event.get("message", "").strip())
+
+    @property
+    def _wanted(self) -> list[Object]:
+        return [one for one in self.objects if one["kind"] in _COMPLETE]
+
+    def _of(self, kind: str) -> list[Object]:
+        return [one for one in self.objects if one["kind"] == kind]
+
+
+def state(pod: Object) -> str:
+    """What a pod is doing, in a few words."""
+    status = pod["status"]
+    if status.get("phase") == "Failed":
+        return "failed"
+    sidecars = {
+        one["name"]
+        for one in pod["spec"].get("initContainers", ())
+        if one.get("restartPolicy") == "Always"
+    }
+    for one in status.get("initContainerStatuses", ()):
+        if not one.get("started" if one["name"] in sidecars else "ready"):
+            return f"{one['name']} first" if "running" in one["state"] else _why(one)
+    late = [one for one in status.get("containerStatuses", ()) if not one.get("ready")]
+    return ", ".join(dict.fromkeys(map(_why, late))) or "no node yet"
+
+
+def _why(container: Object) -> str:
+    reason = _waiting(container).get("reason") or "not ready"
+    return "starting" if reason in _STARTING else f"{container['name']} {reason}"
+
+
+def _of_pod(pod: Object) -> Iterator[Trouble]:
+    status, name = pod["status"], _name(pod)
+    for one in status.get("conditions", ()):
+        if one["type"] == "PodScheduled" and one["status"] == "False":
+            yield Trouble(name, "Unschedulable", one.get("message", ""))
+    for one in [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]:
+        waiting, ended = _waiting(one), one.get("state", {}).get("terminated", {})
+        before = one.get("lastState", {}).get("terminated", {})
+        if before.get("reason") == "OOMKilled":
+            yield Trouble(name, "OOMKilled", f"{one['name']} needs more memory than its limit")
+        elif waiting.get("reason", "") == "CrashLoopBackOff":
+            yield Trouble(name, "CrashLoopBackOff", f"{one['name']} {_end(before)}")
+        elif waiting.get("reason", "") not in _STARTING:
+            yield Trouble(name, waiting["reason"], waiting.get("message", ""))
+        elif ended.get("exitCode"):
+            yield Trouble(name, "Failed", f"{one['name']} {_end(ended)}")
+
+
+def _end(terminated: Object) -> str:
+    return f"ended with {terminated.get('exitCode', '?')}"
+
+
+def _waiting(container: Object) -> Mapping[str, Any]:
+    return dict(container.get("state", {}).get("waiting", {}))
+
+
+def _name(one: Object) -> str:
+    return str(one["metadata"]["name"])
+
+
+def _condition(one: Object, kind: str) -> bool:
+    conditions = one["status"].get("conditions") or ()
+    return any(each["type"] == kind and each["status"] == "True" for each in conditions)
+
+
+def _has_pods(one: Object) -> bool:
+    status = one["status"]
+    return any(status.get(key) for key in ("replicas", "active", "succeeded", "failed"))
+
+
+def _is_rolled_out(one: Object) -> bool:
+    """Whether all pods are of the version last asked for, and available, and no others are left."""
+    seen = int(one["status"].get("observedGeneration", 0)) >= int(one["metadata"]["generation"])
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    counts = {one["status"].get(name, 0) for name in names}
+    return seen and counts == {one["spec"]["replicas"]}
+
+
+_COMPLETE: Mapping[str, Callable[[Object], bool]] = {
+    "Deployment": _is_rolled_out,
+    "StatefulSet": _is_rolled_out,
+    "Job": lambda one: _condition(one, "Complete"),
+}
