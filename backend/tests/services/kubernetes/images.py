@@ -21,11 +21,6 @@ class Images:
     archives: Mapping[str, Path] = field(default_factory=dict)
 
     @property
-    def madang(self) -> str:
-        """The reference of the Python image."""
-        return f"{self.registry}/madang:{self.tag}" if self.registry else f"madang:{self.tag}"
-
-    @property
     def options(self) -> list[str]:
         """What makes helm install them."""
         return ["--set", f"image.registry={self.registry}", "--set-string", f"image.tag={self.tag}"]
