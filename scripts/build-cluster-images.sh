@@ -3,12 +3,14 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/build-cluster-images.sh
-Builds what has changed of: madang and madang-web; stand-ins for the official images of MariaDB,
+Builds what has changed of: madang and madang-web, each also as the next version, TAG-next, which has
+one more migration of the database; stand-ins for the official images of MariaDB,
 Redis and Kafka under the names in the chart's values (backend/tests/services/kubernetes/README.md
 says in what they differ); and a shell under the name of Debian's image, for the node itself.
 Prints for each the reference and the path of its archive, for \`ctr images import\`. Needs root." "$@"
 
 stand_ins=backend/tests/services/kubernetes/stand_ins
+next=backend/tests/services/kubernetes/next_version
 archives=$(cache_directory)/images/archives
 kept=4
 
@@ -33,7 +35,7 @@ announce() {
 
 own_sources() {
   git -C "$root" ls-files -z --cached --others --exclude-standard -- backend/src backend/pyproject.toml \
-    'backend/requirements*.lock' frontend deploy/images scripts/build-images.sh .dockerignore
+    'backend/requirements*.lock' frontend deploy/images scripts/build-images.sh .dockerignore "$next"
 }
 
 own() {
@@ -43,13 +45,24 @@ own() {
     printf '%s\n' "$bases"
   } | short)
   if [[ ! -f $archives/madang-$tag.tar || ! -f $archives/madang-web-$tag.tar ]]; then
-    "$root/scripts/build-images.sh" --tag "$tag" --output "$work" >&2
-    for name in madang madang-web; do
-      mv "$work/$name.tar" "$archives/$name-$tag.tar"
-    done
+    build_own "$tag"
   fi
   for name in madang madang-web; do
     announce "docker.io/library/$name:$tag" "$archives/$name-$tag.tar" "$name"
+  done
+}
+
+# build_own TAG: and TAG-next beside it, in the same archives.
+build_own() {
+  local tag=$1 name library=docker.io/library
+  "$root/scripts/build-images.sh" --tag "$tag" >&2
+  image_build --quiet --tag "$library/madang:$tag-next" \
+    --build-arg "BASE_IMAGE=$library/madang:$tag" "$root/$next" >"$work/said" 2>&1 || fail "$(tail -n 40 "$work/said")"
+  image_podman tag "$library/madang-web:$tag" "$library/madang-web:$tag-next"
+  for name in madang madang-web; do
+    image_podman save --quiet --multi-image-archive --format docker-archive --output "$work/$name.tar" \
+      "$library/$name:$tag" "$library/$name:$tag-next" >/dev/null
+    mv "$work/$name.tar" "$archives/$name-$tag.tar"
   done
 }
 

@@ -15,6 +15,7 @@ from madang.settings import Settings
 from tests.deploy import tools
 from tests.deploy.cases import ALL, rendered
 from tests.deploy.manifests import Object, Pod
+from tests.services.nginx import TEMPLATE
 
 pytestmark = pytest.mark.deploy
 
@@ -88,6 +89,12 @@ def test_liveness_asks_for_nothing_that_stands_behind() -> None:
                 assert container[probe]["httpGet"]["path"] == "/api/health/live"
 
 
+def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
+    for pod in rendered("nothing").pods:
+        for container in pod.spec["containers"]:
+            assert "exec" not in container.get("livenessProbe", {}), container["name"]
+
+
 def test_readiness_behind_a_service_asks_for_nothing_that_all_pods_share() -> None:
     manifests = rendered("nothing")
     behind = {
@@ -99,12 +106,6 @@ def test_readiness_behind_a_service_asks_for_nothing_that_all_pods_share() -> No
         wanted = "live" if component in behind else "ready"
         assert probe["httpGet"]["path"] == f"/api/health/{wanted}", component
     assert behind & {"api", "live", "record"} == {"api", "live"}
-
-
-def test_liveness_starts_no_program_which_a_busy_node_keeps_waiting() -> None:
-    for pod in rendered("nothing").pods:
-        for container in pod.spec["containers"]:
-            assert "exec" not in container.get("livenessProbe", {}), container["name"]
 
 
 @pytest.mark.parametrize("case", ALL)
@@ -167,6 +168,16 @@ def test_stop_gives_the_api_and_then_ship_the_time_that_they_take() -> None:
         assert container["lifecycle"]["preStop"]["sleep"]["seconds"] == 5
 
 
+def test_no_kept_connection_of_nginx_outlasts_the_wait_of_a_leaving_api_pod() -> None:
+    leaving = rendered("nothing").pod("api").container("api")["lifecycle"]["preStop"]
+    upstream = re.search(r"upstream madang_api \{.*?\n    \}", TEMPLATE.read_text(), re.DOTALL)
+    assert upstream
+    kept = dict(re.findall(r"(keepalive_time|keepalive_timeout) (\d+)s;", upstream[0]))
+
+    assert kept.keys() == {"keepalive_time", "keepalive_timeout"}
+    assert sum(map(int, kept.values())) < leaving["sleep"]["seconds"]
+
+
 @pytest.mark.parametrize("component", ["web", "live", "record"])
 def test_rolling_update_takes_no_pod_away_first(component: str) -> None:
     strategy = rendered("nothing").one("Deployment", component)["spec"]["strategy"]
@@ -174,14 +185,10 @@ def test_rolling_update_takes_no_pod_away_first(component: str) -> None:
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
-def test_pod_that_never_gets_ready_is_replaced_by_the_one_that_mends_it() -> None:
-    for one in rendered("nothing").of("StatefulSet"):
-        assert one["spec"]["podManagementPolicy"] == "Parallel"
-
-
 def test_spool_with_a_volume_is_kept_by_a_stateful_set() -> None:
     spec = rendered("nothing").one("StatefulSet", "api")["spec"]
 
+    assert spec["podManagementPolicy"] == "Parallel"
     assert spec["persistentVolumeClaimRetentionPolicy"] == {
         "whenDeleted": "Retain",
         "whenScaled": "Retain",
@@ -248,7 +255,7 @@ def test_kafka_nodes_know_each_other_by_names_that_exist_early() -> None:
     assert given["KAFKA_ADVERTISED_LISTENERS"] == (
         "PLAINTEXT://$(POD_NAME).board-kafka-nodes.boards.svc:9092"
     )
-    assert spec["serviceName"] == "board-kafka-nodes"
+    assert (spec["serviceName"], spec["podManagementPolicy"]) == ("board-kafka-nodes", "Parallel")
     assert nodes["publishNotReadyAddresses"] is True
     assert nodes["clusterIP"] == "None"
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.services.errors import ServiceError
@@ -24,6 +24,15 @@ class Images:
     def options(self) -> list[str]:
         """What makes helm install them."""
         return ["--set", f"image.registry={self.registry}", "--set-string", f"image.tag={self.tag}"]
+
+    @property
+    def next(self) -> "Images":
+        """The version after: the same, and one more migration of the database."""
+        return replace(self, tag=f"{self.tag}-next")
+
+    def reference(self, name: str) -> str:
+        """One of Madang's own, as a pod names it."""
+        return f"{self.registry}/{name}:{self.tag}" if self.registry else f"{name}:{self.tag}"
 
 
 def built_images() -> Images:

@@ -40,6 +40,15 @@ class Release:
             *words, *self.images.options, *self.options, *options, seconds=minutes * 60 + 60
         )
 
+    def roll_back(self, minutes: float = _MINUTES) -> None:
+        """Go back to the revision before, and wait until all of it is ready.
+
+        Raises:
+            ServiceError: it is not within the time.
+        """
+        words = ("rollback", self.name, "--namespace", self.namespace, "--wait", "--wait-for-jobs")
+        self.cluster.helm(*words, f"--timeout={minutes:g}m", seconds=minutes * 60 + 60)
+
     def uninstall(self) -> None:
         """Remove it, and wait until its pods are gone; Secrets and volumes stay."""
         words = ("uninstall", self.name, "--namespace", self.namespace)

@@ -15,6 +15,8 @@ from tests.services.kubernetes.images import Images, built_images, published_ima
 from tests.services.kubernetes.node import node
 from tests.services.nginx import REPOSITORY
 
+NEXT_VERSION = Path(__file__).with_name("next_version")
+
 _KIND_SECONDS = 600
 
 
@@ -60,18 +62,29 @@ def _kind(directory: Path) -> Iterator[Chosen]:
     name = f"madang-{uuid4().hex[:8]}"
     directory.mkdir(parents=True)
     kubeconfig = directory / "kubeconfig"
-    references = [f"madang:{name}", f"madang-web:{name}"]
-    for reference, source in zip(references, ("madang", "web"), strict=True):
-        dockerfile = REPOSITORY / "deploy" / "images" / source / "Dockerfile"
-        _run("docker", "build", "--file", str(dockerfile), "--tag", reference, str(REPOSITORY))
+    images = Images(name)
+    references = _built_by_docker(images)
     try:
         _run("kind", "create", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}")
         _run("kind", "load", "docker-image", f"--name={name}", *references)
         cluster = Cluster(kubeconfig)
         cluster.wait("condition=Ready", "nodes", "--all")
-        yield Chosen(cluster, Images(name), "kind")
+        yield Chosen(cluster, images, "kind")
     finally:
         _run("kind", "delete", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}")
+
+
+def _built_by_docker(images: Images) -> list[str]:
+    """The references of Madang's own images and of the next version's."""
+    own, web = images.reference("madang"), images.reference("madang-web")
+    next_own, next_web = (images.next.reference(name) for name in ("madang", "madang-web"))
+    for reference, source in ((own, "madang"), (web, "web")):
+        dockerfile = REPOSITORY / "deploy" / "images" / source / "Dockerfile"
+        _run("docker", "build", "--file", str(dockerfile), "--tag", reference, str(REPOSITORY))
+    base = f"--build-arg=BASE_IMAGE={own}"
+    _run("docker", "build", base, "--tag", next_own, str(NEXT_VERSION))
+    _run("docker", "tag", web, next_web)
+    return [own, web, next_own, next_web]
 
 
 def _run(*argv: str) -> None:

@@ -1,0 +1,53 @@
+"""The call log of a board on a cluster, read past the application and through it."""
+
+from contextlib import suppress
+from uuid import UUID
+
+import httpx
+
+from tests.chaos.comparison import differences
+from tests.cluster.load import Load
+from tests.services.errors import ServiceError
+from tests.services.kubernetes.release import Release
+from tests.services.waiting import wait_until
+
+_CATCH_UP_SECONDS = 180
+_MARIADB = 'exec mariadb --user=root --password="$MARIADB_ROOT_PASSWORD" --skip-column-names madang'
+
+
+def ask_mariadb(release: Release, statement: str) -> list[str]:
+    """The rows of an answer, out of the database's own pod."""
+    pod = (f"--namespace={release.namespace}", f"{release.name}-mariadb-0", "--stdin", "--")
+    words = ("exec", *pod, "sh", "-c", _MARIADB)
+    return release.cluster.kubectl(*words, given=statement).splitlines()
+
+
+def assert_whole(release: Release, load: Load) -> None:
+    """Every answered call is in history exactly once, and statistics count what history has."""
+    assert load.unrecorded == []
+    answered = load.answered
+    assert len(set(answered)) == len(answered), "an identifier was given twice"
+    with suppress(ServiceError):  # the comparison below says which calls were waited for in vain
+        wait_until(
+            lambda: set(answered) <= set(_recorded(release, load.user)),
+            _CATCH_UP_SECONDS,
+            "history",
+        )
+    assert differences(answered, _recorded(release, load.user)) == []
+    process = (f"deployment/{release.name}-record", f"--namespace={release.namespace}")
+    said = release.cluster.kubectl("exec", *process, "--", "madang", "recount", "--check")
+    assert "statistics of 0 hours differed" in said
+    assert _counted_by_the_api(release, load.user) == len(_recorded(release, load.user))
+
+
+def _recorded(release: Release, user: str) -> list[UUID]:
+    rows = ask_mariadb(release, f"SELECT HEX(id) FROM calls WHERE user_id = '{user}'")
+    return [UUID(row) for row in rows]
+
+
+def _counted_by_the_api(release: Release, user: str) -> int:
+    with release.forward() as url, httpx.Client(base_url=url, timeout=30) as browser:
+        browser.post("/api/session", json=release.secret("admin")).raise_for_status()
+        answer = browser.get("/api/stats/calls?by=user&limit=200").raise_for_status()
+        series = answer.json()["series"]
+        return next(int(one["calls"]) for one in series if one["name"] == user)

@@ -1,0 +1,175 @@
+"""A board under a steady load: what a new version, kill -9 and lost pods do to requests and calls.
+
+Every call that was answered must be in history, once, whatever happened. A rolling update must
+not even let a request fail. The cases follow one another on one release.
+"""
+
+from datetime import datetime
+
+import pytest
+
+from tests.cluster.call_log import ask_mariadb, assert_whole
+from tests.cluster.load import Load, load
+from tests.services.kubernetes.cluster import Object
+from tests.services.kubernetes.images import Images
+from tests.services.kubernetes.node_shell import NodeShell
+from tests.services.kubernetes.release import COMPONENT, Release
+from tests.services.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+
+OWN = ("web", "api", "live", "record")
+CONTAINERS = (
+    *(("api", "api"), ("api", "ship"), ("web", "web"), ("live", "live"), ("record", "record")),
+    *(("redis", "redis"), ("mariadb", "mariadb"), ("kafka", "kafka")),
+)
+WITH_SPOOLS = ("--set=spool.persistence.enabled=true", "--set=api.replicas=2")
+READY_SECONDS = 300.0
+
+
+def test_upgrade_drops_no_request_while_the_version_before_serves(board: Release) -> None:
+    before = {pod["metadata"]["name"] for pod in board.pods("api")}
+
+    with load(board) as clients:
+        board.install(*board.images.next.options)
+        clients.wait_for_answers(100)
+
+    assert clients.failed == []
+    assert_whole(board, clients)
+    assert_runs(board, board.images.next)
+    posted = posted_until(migration_ended(board), clients)
+    assert posted, "nobody posted during the migration"
+    assert instances(board, posted) <= before
+
+
+def test_rollback_drops_no_request_on_the_newer_schema(board: Release) -> None:
+    with load(board) as clients:
+        board.roll_back()
+        clients.wait_for_answers(100)
+
+    assert clients.failed == []
+    assert_whole(board, clients)
+    assert_runs(board, board.images)
+    assert ask_mariadb(board, "SELECT version_num FROM alembic_version") == ["next"]
+
+
+def test_every_container_killed_in_place_loses_no_call(board: Release, nodes: NodeShell) -> None:
+    with load(board) as clients:
+        for component, container in CONTAINERS:
+            kill_and_wait(board, nodes, component, container)
+        clients.wait_for_answers(100)
+
+    assert_no_surprise(clients)
+    assert_whole(board, clients)
+
+
+def test_every_pod_but_the_api_s_deleted_without_grace_loses_no_call(board: Release) -> None:
+    with load(board) as clients:
+        for component in ("web", "live", "record", "redis", "mariadb", "kafka"):
+            delete_and_wait(board, component)
+        clients.wait_for_answers(100)
+
+    assert_no_surprise(clients)
+    assert_whole(board, clients)
+
+
+def test_api_pods_deleted_without_grace_lose_no_call_of_a_kept_spool(board: Release) -> None:
+    board.install(*WITH_SPOOLS)
+    kafka = ("statefulset/board-kafka", f"--namespace={board.namespace}")
+
+    with load(board) as clients:
+        board.cluster.kubectl("scale", *kafka, "--replicas=0")
+        wait_until(lambda: not board.pods("kafka"), READY_SECONDS, "the end of Kafka")
+        clients.wait_for_answers(100)
+        delete_and_wait(board, "api")
+        clients.wait_for_answers(100)
+        board.cluster.kubectl("scale", *kafka, "--replicas=1")
+        wait_ready(board, "kafka")
+
+    assert_no_surprise(clients)
+    assert_whole(board, clients)
+
+
+def assert_runs(board: Release, images: Images) -> None:
+    """All of Madang's own pods that are not ending run these images."""
+    for component in OWN:
+        wanted = images.reference("madang-web" if component == "web" else "madang")
+        living = [p for p in board.pods(component) if "deletionTimestamp" not in p["metadata"]]
+        assert living, component
+        for pod in living:
+            assert pod["spec"]["containers"][0]["image"] == wanted, component
+
+
+def assert_no_surprise(clients: Load) -> None:
+    """Where parts are away, no answer and the words of that are to be expected; nothing else."""
+    assert set(clients.statuses()) <= {200, 201, 0, 502, 503, 504}
+
+
+def migration_ended(board: Release) -> float:
+    """When the next version's migration was done, in seconds since 1970."""
+    jobs = board.cluster.get("jobs", f"--namespace={board.namespace}", f"-l={COMPONENT}=migrate")
+    image = board.images.next.reference("madang")
+    ends = [
+        job["status"]["completionTime"]
+        for job in jobs
+        if job["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    ]
+    return datetime.fromisoformat(ends[0]).timestamp()
+
+
+def posted_until(end: float, clients: Load) -> list[str]:
+    """The calls of messages that were posted while the schema stood half way to the next."""
+    return [
+        one.call
+        for one in clients.asked
+        if one.status == 201 and end - 5 < one.at and one.at + one.seconds < end - 1
+    ]
+
+
+def instances(board: Release, calls: list[str]) -> set[str]:
+    """The pods that answered these calls."""
+    names = ", ".join(f"x'{call.replace('-', '')}'" for call in calls)
+    return set(ask_mariadb(board, f"SELECT DISTINCT instance FROM calls WHERE id IN ({names})"))
+
+
+def kill_and_wait(board: Release, nodes: NodeShell, component: str, container: str) -> None:
+    """SIGKILL to one container, and wait until it has started again and its pod is ready."""
+    pod = board.pods(component)[0]
+    before = restarts(pod, container)
+    nodes.kill(pod, container)
+    wait_until(
+        lambda: restarts(board.pods(component)[0], container) > before,
+        READY_SECONDS,
+        f"{container} to start again",
+    )
+    wait_ready(board, component)
+
+
+def delete_and_wait(board: Release, component: str) -> None:
+    """Delete the pods of a component on the spot, and wait until others are ready."""
+    before = {pod["metadata"]["uid"] for pod in board.pods(component)}
+    selected = f"-l=app.kubernetes.io/instance={board.name},{COMPONENT}={component}"
+    where = f"--namespace={board.namespace}"
+    board.cluster.kubectl("delete", "pods", selected, where, "--grace-period=0", "--force")
+
+    def are_new() -> bool:
+        after = {pod["metadata"]["uid"] for pod in board.pods(component)}
+        return len(after) >= len(before) and not after & before
+
+    wait_until(are_new, READY_SECONDS, f"new pods of {component}")
+    wait_ready(board, component)
+
+
+def wait_ready(board: Release, component: str) -> None:
+    """Wait until the pods of a component are."""
+    selected = f"-l=app.kubernetes.io/instance={board.name},{COMPONENT}={component}"
+    where = f"--namespace={board.namespace}"
+    wait_until(lambda: board.pods(component), READY_SECONDS, f"pods of {component}")
+    board.cluster.wait("condition=Ready", "pods", selected, where, seconds=READY_SECONDS)
+
+
+def restarts(pod: Object, container: str) -> int:
+    """How often a container of a pod has been started again."""
+    status = pod["status"]
+    states = [*status.get("initContainerStatuses", ()), *status["containerStatuses"]]
+    return next(int(one["restartCount"]) for one in states if one["name"] == container)
