@@ -74,7 +74,7 @@ def test_autoscalers_read_the_cpu_of_their_containers(board: Release) -> None:
 def test_rollback_leaves_secrets_and_data(
     board: Release, left: Keepsake, secrets: dict[str, dict[str, str]]
 ) -> None:
-    board.rollback(1)
+    board.roll_back()
     where = f"--namespace={board.namespace}"
     assert board.cluster.get(f"service/{board.name}-web", where)["spec"]["type"] == "ClusterIP"
     assert board.cluster.get("hpa", where) == []

@@ -60,7 +60,7 @@ def client_pod(cluster: Cluster, images: Images, namespace: str) -> Iterator[Cli
     """A pod of nobody's in a namespace; gone after the block."""
     manifest = yaml.safe_load(_CLIENT)
     manifest["metadata"]["name"] = name = f"client-{uuid4().hex[:8]}"
-    manifest["spec"]["containers"][0]["image"] = images.madang
+    manifest["spec"]["containers"][0]["image"] = images.reference("madang")
     cluster.apply(yaml.safe_dump(manifest), f"--namespace={namespace}")
     try:
         seconds = _START_SECONDS
@@ -79,7 +79,11 @@ def start_beside(
     """
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     container = f"{script}-{uuid4().hex[:8]}"
-    options = (f"--image={images.madang}", "--image-pull-policy=IfNotPresent", "--quiet")
+    options = (
+        f"--image={images.reference('madang')}",
+        "--image-pull-policy=IfNotPresent",
+        "--quiet",
+    )
     where = (f"--namespace={namespace}", f"pod/{name}", f"--container={container}")
     words = (*where, *options, "--profile=restricted", "--", _PYTHON, "-c", _text(script))
     cluster.kubectl("debug", *words, *arguments)

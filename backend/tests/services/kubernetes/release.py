@@ -54,15 +54,6 @@ class Release:
         words = ("uninstall", self.name, "--namespace", self.namespace)
         self.cluster.helm(*words, "--wait", "--cascade=foreground", "--timeout=5m")
 
-    def rollback(self, revision: int) -> None:
-        """Go back to an earlier revision, and wait until all of it is ready.
-
-        Raises:
-            ServiceError: it is not within the time.
-        """
-        words = ("rollback", self.name, str(revision), "--namespace", self.namespace)
-        self.cluster.helm(*words, "--wait", "--wait-for-jobs", f"--timeout={_MINUTES}m")
-
     def wait_ready(self) -> None:
         """Wait until as many pods are ready as there should be.
 
