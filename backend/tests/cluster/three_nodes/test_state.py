@@ -4,6 +4,7 @@ The cases are steps of one course, in this order.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -54,21 +55,19 @@ def test_load_balancer_that_nobody_provides_keeps_nothing_from_working(board: Re
 
 
 def test_autoscalers_read_the_cpu_of_their_containers(board: Release) -> None:
-    def utilization(component: str) -> int | None:
+    def reads(component: str) -> bool:
         name = f"hpa/{board.name}-{component}"
         status = board.cluster.get(name, f"--namespace={board.namespace}")["status"]
-        for metric in status.get("currentMetrics") or ():
-            # One that has read nothing yet has a metric without a type.
-            if (read := metric.get("containerResource", {})).get("container") == component:
-                return int(read["current"]["averageUtilization"])
-        return None
+        # One that has read nothing yet has a metric without a type.
+        metrics = [one.get("containerResource", {}) for one in status.get("currentMetrics") or ()]
+        return any(
+            one.get("container") == component and "averageUtilization" in one["current"]
+            for one in metrics
+        )
 
     for component in SCALED:
-        wait_until(
-            lambda name=component: utilization(name) is not None,
-            CATCH_UP_SECONDS,
-            f"the autoscaler of {component} to read a metric",
-        )
+        what = f"the autoscaler of {component} to read a metric"
+        wait_until(partial(reads, component), CATCH_UP_SECONDS, what)
 
 
 def test_rollback_leaves_secrets_and_data(
