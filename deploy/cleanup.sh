@@ -100,7 +100,9 @@ listed() { [[ -z $2 ]] || say "$1"$'\n'"    ${2//$'\n'/$'\n'    }"; }
 # until_gone COMMAND: deletes what the command finds, until it finds nothing.
 until_gone() {
   local names end=$((SECONDS + patience))
-  while names=$("$1") && [[ -n $names ]]; do
+  while true; do
+    names=$("$1")
+    [[ -n $names ]] || return 0
     ((SECONDS < end)) || fail "still there after $patience s: $(tr '\n' ' ' <<<"$names")
   mend: see what holds it: kubectl --namespace $namespace describe $(head -n 1 <<<"$names"). $again"
     # shellcheck disable=SC2086  # several names
@@ -140,7 +142,9 @@ remove_namespace() {
 # Whether volumes go with their claims is settled by their storage class.
 wait_for_volumes() {
   local left end=$((SECONDS + patience))
-  while left=$(find_volumes) && [[ -n $left ]]; do
+  while true; do
+    left=$(find_volumes)
+    [[ -n $left ]] || return 0
     if ((SECONDS >= end)) || ! grep -qv ' Retain$' <<<"$left"; then
       fail "these volumes are left, kept by their storage class or not removed in time:
 $left

@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034  # what is set here is used there
 # What deploy.sh and cleanup.sh share. Sourced, not run.
 
+# What fails inside of $(…) ends the script, too.
+shopt -s inherit_errexit
+
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly deploy release=madang owned_by='app.kubernetes.io/instance=madang' made_by=madang/made-by
 namespace=madang dry_run=no yes=no

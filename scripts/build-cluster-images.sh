@@ -3,8 +3,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/build-cluster-images.sh
-Builds what has changed of: madang and madang-web, each also as the next version, TAG-next, which has
-one more migration of the database; stand-ins for the official images of MariaDB,
+Builds what has changed of: madang and madang-web, each also as the next version (TAG-next), which
+has one more migration of the database; stand-ins for the official images of MariaDB,
 Redis and Kafka under the names in the chart's values (backend/tests/services/kubernetes/README.md
 says in what they differ); and a shell under the name of Debian's image, for the node itself.
 Prints for each the reference and the path of its archive, for \`ctr images import\`. Needs root." "$@"

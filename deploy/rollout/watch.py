@@ -18,7 +18,7 @@ ANSWER_SECONDS = 30
 TOLD_SECONDS = 5
 """How long something is wrong before it is told: much of it mends itself at once."""
 LOST_SECONDS = 30
-LOG_LINES = 15
+LOG_LINES = 40
 
 
 class NotUpError(Exception):
@@ -96,10 +96,14 @@ class Watch:
     def _report(self, now: Workloads, why: str) -> str:
         """What is not up, why, its last lines, and what to do."""
         lines = [why]
-        for trouble in now.troubles():
+        for trouble in (troubles := list(now.troubles())):
             lines += [f"  {trouble}", f"    mend: {trouble.advice}"]
+        # Many others only wait for those that are in trouble.
+        troubled = {trouble.name for trouble in troubles}
         for pod in now.unready:
             name = pod["metadata"]["name"]
+            if troubled and name not in troubled:
+                continue
             options = ("--all-containers", "--prefix", f"--tail={LOG_LINES}")
             log = self._cluster.run("logs", name, *options)
             lines += [f"  last lines of {name}:", *_indented(log.stdout + log.stderr)]

@@ -51,7 +51,9 @@ class Trouble:
     @property
     def advice(self) -> str:
         """What to do."""
-        return _ADVICE.get(self.reason, "see its log and kubectl describe")
+        return _ADVICE.get(
+            self.reason, "its last lines, below, say why; kubectl describe shows the rest"
+        )
 
 
 @dataclass(frozen=True)

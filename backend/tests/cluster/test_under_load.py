@@ -84,19 +84,21 @@ def test_api_pods_deleted_without_grace_lose_no_call_of_a_kept_spool(board: Rele
         delete_and_wait(board, "api")
         clients.wait_for_answers(100)
         board.cluster.kubectl("scale", *kafka, "--replicas=1")
-        wait_ready(board, "kafka")
+        wait_until(
+            lambda: any(map(is_ready, living(board, "kafka"))), READY_SECONDS, "Kafka to be ready"
+        )
 
     assert_no_surprise(clients)
     assert_whole(board, clients)
 
 
 def assert_runs(board: Release, images: Images) -> None:
-    """All of Madang's own pods that are not ending run these images."""
+    """All of Madang's own pods run these images."""
     for component in OWN:
         wanted = images.reference("madang-web" if component == "web" else "madang")
-        living = [p for p in board.pods(component) if "deletionTimestamp" not in p["metadata"]]
-        assert living, component
-        for pod in living:
+        pods = living(board, component)
+        assert pods, component
+        for pod in pods:
             assert pod["spec"]["containers"][0]["image"] == wanted, component
 
 
@@ -107,14 +109,10 @@ def assert_no_surprise(clients: Load) -> None:
 
 def migration_ended(board: Release) -> float:
     """When the next version's migration was done, in seconds since 1970."""
-    jobs = board.cluster.get("jobs", f"--namespace={board.namespace}", f"-l={COMPONENT}=migrate")
     image = board.images.next.reference("madang")
-    ends = [
-        job["status"]["completionTime"]
-        for job in jobs
-        if job["spec"]["template"]["spec"]["containers"][0]["image"] == image
-    ]
-    return datetime.fromisoformat(ends[0]).timestamp()
+    pods = [p for p in board.pods("migrate") if p["spec"]["containers"][0]["image"] == image]
+    state = pods[0]["status"]["containerStatuses"][0]["state"]
+    return datetime.fromisoformat(state["terminated"]["finishedAt"]).timestamp()
 
 
 def posted_until(end: float, clients: Load) -> list[str]:
@@ -134,38 +132,40 @@ def instances(board: Release, calls: list[str]) -> set[str]:
 
 def kill_and_wait(board: Release, nodes: NodeShell, component: str, container: str) -> None:
     """SIGKILL to one container, and wait until it has started again and its pod is ready."""
-    pod = board.pods(component)[0]
+    pod = living(board, component)[0]
     before = restarts(pod, container)
     nodes.kill(pod, container)
-    wait_until(
-        lambda: restarts(board.pods(component)[0], container) > before,
-        READY_SECONDS,
-        f"{container} to start again",
-    )
-    wait_ready(board, component)
+
+    def is_back() -> bool:
+        after = living(board, component)[0]
+        return restarts(after, container) > before and is_ready(after)
+
+    wait_until(is_back, READY_SECONDS, f"{container} to start again")
 
 
 def delete_and_wait(board: Release, component: str) -> None:
-    """Delete the pods of a component on the spot, and wait until others are ready."""
-    before = {pod["metadata"]["uid"] for pod in board.pods(component)}
+    """Delete the pods of a component on the spot, and wait until as many others are ready."""
+    before = {pod["metadata"]["uid"] for pod in living(board, component)}
     selected = f"-l=app.kubernetes.io/instance={board.name},{COMPONENT}={component}"
     where = f"--namespace={board.namespace}"
     board.cluster.kubectl("delete", "pods", selected, where, "--grace-period=0", "--force")
 
-    def are_new() -> bool:
-        after = {pod["metadata"]["uid"] for pod in board.pods(component)}
-        return len(after) >= len(before) and not after & before
+    def are_replaced() -> bool:
+        ready = {pod["metadata"]["uid"] for pod in living(board, component) if is_ready(pod)}
+        return len(ready - before) >= len(before)
 
-    wait_until(are_new, READY_SECONDS, f"new pods of {component}")
-    wait_ready(board, component)
+    wait_until(are_replaced, READY_SECONDS, f"new pods of {component}")
 
 
-def wait_ready(board: Release, component: str) -> None:
-    """Wait until the pods of a component are."""
-    selected = f"-l=app.kubernetes.io/instance={board.name},{COMPONENT}={component}"
-    where = f"--namespace={board.namespace}"
-    wait_until(lambda: board.pods(component), READY_SECONDS, f"pods of {component}")
-    board.cluster.wait("condition=Ready", "pods", selected, where, seconds=READY_SECONDS)
+def living(board: Release, component: str) -> list[Object]:
+    """The pods of a component that are not on their way out."""
+    return [pod for pod in board.pods(component) if "deletionTimestamp" not in pod["metadata"]]
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod says so."""
+    conditions = pod["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def restarts(pod: Object, container: str) -> int:

@@ -18,7 +18,7 @@ from tests.services.process import Process
 SERVICES = "10.96"
 NODE = "node-1"
 
-_READY_SECONDS = 180
+_READY_SECONDS = 240
 _NAMES = ("", ".default", ".default.svc", ".default.svc.cluster.local")
 _KUBECONFIG = """\
 apiVersion: v1

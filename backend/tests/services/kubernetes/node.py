@@ -22,7 +22,7 @@ from tests.services.process import Process
 _FILES = Path(__file__).with_name("node_files")
 _ADDONS = Path(__file__).with_name("addons")
 _PODS = "10.244.0.0/24"
-_READY_SECONDS = 180
+_READY_SECONDS = 240
 # Holds the namespaces of pods and makes the directories of volumes.
 _SHELL_IMAGE = "docker.io/library/debian:bookworm-slim"
 
