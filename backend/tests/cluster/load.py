@@ -50,10 +50,10 @@ class Load:
         """How many answers there were of each status; 0 for none."""
         return Counter(one.status for one in self.asked)
 
-    def wait_for_answers(self, more: int) -> None:
+    def wait_for_answers(self, more: int, seconds: float = _ANSWERED_SECONDS) -> None:
         """Wait until this many more have been answered."""
         wanted = self._read() + more
-        wait_until(lambda: self._read() >= wanted, _ANSWERED_SECONDS, f"{more} more answers")
+        wait_until(lambda: self._read() >= wanted, seconds, f"{more} more answers")
 
     def _read(self) -> int:
         """Read the ledger; returns how many were answered."""

@@ -69,10 +69,15 @@ def node(directory: Path, archives: Sequence[Path]) -> Iterator[Node]:
         plane = ends.enter_context(control_plane(directory / "control", box))
         plane.cluster.kubectl("apply", "--recursive", "--filename", _ADDONS)
         containerd.wait_ready()
-        for process in _processes(plane, group):
+        processes = [_kubelet(plane, group), _proxy(plane), _firewall(plane), _volumes(plane)]
+        for process in processes:
             ends.callback(process.stop, 0)
             process.start()
+            # kube-router ends, and no policy holds, where it does not find its node.
+            plane.cluster.wait("create", f"node/{NODE}", seconds=_READY_SECONDS)
         _wait_ready(plane.cluster)
+        for process in processes:
+            process.wait_ready()
         yield Node(plane.cluster, box)
 
 
@@ -81,11 +86,6 @@ def _link(box: Sandbox, **targets: Path) -> None:
     box.run("mkdir", "/run/madang")
     for name, target in targets.items():
         box.run("ln", "--symbolic", target, f"/run/madang/{name}")
-
-
-def _processes(plane: ControlPlane, group: str) -> list[Process]:
-    """What belongs to the node beside containerd."""
-    return [_kubelet(plane, group), _proxy(plane), _firewall(plane), _volumes(plane)]
 
 
 def _kubelet(plane: ControlPlane, group: str) -> Process:
@@ -150,7 +150,6 @@ def _volumes(plane: ControlPlane) -> Process:
 
 
 def _wait_ready(cluster: Cluster) -> None:
-    cluster.wait("create", f"node/{NODE}", seconds=_READY_SECONDS)
     cluster.wait("condition=Ready", f"node/{NODE}", seconds=_READY_SECONDS)
     for name in ("coredns", "metrics-server"):
         wait = ("rollout", "status", f"deployment/{name}", "--namespace=kube-system")

@@ -24,6 +24,8 @@ class Release:
     namespace: str
     name: str = "board"
     profile: str = "small"
+    options: tuple[str, ...] = ()
+    """What helm is told at each installation, beside the profile."""
 
     def install(self, *options: str, minutes: float = _MINUTES) -> None:
         """Install or upgrade it, and wait until all of it is ready.
@@ -34,7 +36,9 @@ class Release:
         words = ["upgrade", "--install", self.name, str(CHART), "--namespace", self.namespace]
         words += ["--values", str(CHART / "profiles" / f"{self.profile}.yaml")]
         words += ["--wait", "--wait-for-jobs", f"--timeout={minutes:g}m"]
-        self.cluster.helm(*words, *self.images.options, *options, seconds=minutes * 60 + 60)
+        self.cluster.helm(
+            *words, *self.images.options, *self.options, *options, seconds=minutes * 60 + 60
+        )
 
     def roll_back(self, minutes: float = _MINUTES) -> None:
         """Go back to the revision before, and wait until all of it is ready.
@@ -49,6 +53,19 @@ class Release:
         """Remove it, and wait until its pods are gone; Secrets and volumes stay."""
         words = ("uninstall", self.name, "--namespace", self.namespace)
         self.cluster.helm(*words, "--wait", "--cascade=foreground", "--timeout=5m")
+
+    def wait_ready(self) -> None:
+        """Wait until as many pods are ready as there should be.
+
+        Raises:
+            ServiceError: they are not within the time; with what kubectl says.
+        """
+        labels = f"app.kubernetes.io/instance={self.name}"
+        where = f"--namespace={self.namespace}"
+        for made in self.cluster.get("deployments,statefulsets", where, "-l", labels):
+            name = f"{made['kind']}/{made['metadata']['name']}"
+            words = ("rollout", "status", name, where, f"--timeout={_MINUTES}m")
+            self.cluster.kubectl(*words, seconds=_MINUTES * 60 + 60)
 
     def test(self) -> str:
         """`helm test`; returns what its pod printed.

@@ -1,0 +1,1 @@
+"""Scripts that pods run, with Madang's image and without its source."""
