@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -24,6 +25,10 @@ from tests.services.stack import Dependencies, Embedded, Stack
 from tests.services.workspace import temporary_directory
 
 CHAOS = "tests/chaos/"
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class _Sharing(LoadFileScheduling):

@@ -80,7 +80,7 @@ def test_own_calls_reach_both_logs_within_a_second_newest_first(client: httpx.Cl
         client.post("/api/messages", json={"body": "기록"}).headers["Madang-Call"] for _ in range(3)
     ]
     for path in ("/api/logs/redis", "/api/logs/kafka"):
-        wait_until(lambda path=path: set(made) <= set(call_ids(client, path)), 5, path)  # type: ignore[misc]
+        wait_until(lambda path=path: set(made) <= set(call_ids(client, path)), 20, path)  # type: ignore[misc]
         ids = call_ids(client, path)
         assert [item for item in ids if item in made] == made[::-1]
 
@@ -89,7 +89,7 @@ def test_call_event_has_the_contract_fields(client: httpx.Client) -> None:
     answer = client.post("/api/messages", json={"body": "필드"})
     call_id = answer.headers["Madang-Call"]
     assert answer.json()["call_id"] == call_id
-    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 5, call_id)
+    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 20, call_id)
     event = client.get(f"/api/logs/kafka/{call_id}").json()
     assert event | {"timestamp": 0, "instance": 0, "duration_us": 0, "trace_id": 0} == {
         "id": call_id,
@@ -129,7 +129,7 @@ def test_refused_calls_are_recorded_too(
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     call_id = answer.headers["Madang-Call"]
-    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 5, call_id)
+    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 20, call_id)
     event = client.get(f"/api/logs/kafka/{call_id}").json()
     assert (event["status"], event["endpoint"], event["method"]) == (status, endpoint, method)
 
@@ -137,7 +137,7 @@ def test_refused_calls_are_recorded_too(
 def test_history_filters_and_pages(client: httpx.Client) -> None:
     name = client.headers["X-Test-Name"]
     last = [client.get("/api/session").headers["Madang-Call"] for _ in range(5)][-1]
-    wait_until(lambda: client.get(f"/api/logs/kafka/{last}").status_code == 200, 5, last)
+    wait_until(lambda: client.get(f"/api/logs/kafka/{last}").status_code == 200, 20, last)
     params = {"user": name, "endpoint": "/api/session", "status": "2xx", "limit": "2"}
     found: list[str] = []
     while True:
@@ -153,7 +153,7 @@ def test_history_filters_and_pages(client: httpx.Client) -> None:
 def test_history_keeps_one_service(client: httpx.Client) -> None:
     answer = client.get("/api/session")
     call_id = answer.headers["Madang-Call"]
-    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 5, call_id)
+    wait_until(lambda: client.get(f"/api/logs/kafka/{call_id}").status_code == 200, 20, call_id)
     service = client.get(f"/api/logs/kafka/{call_id}").json()["service_name"]
     params = {"user": client.headers["X-Test-Name"]}
     own = client.get("/api/logs/kafka", params={**params, "service": service}).json()["items"]
@@ -191,7 +191,7 @@ def test_own_calls_are_counted_by_endpoint_and_by_user(client: httpx.Client) -> 
     name = client.headers["X-Test-Name"]
     for _ in range(3):
         last = client.get("/api/users/me/sessions").headers["Madang-Call"]
-    wait_until(lambda: client.get(f"/api/logs/kafka/{last}").status_code == 200, 5, last)
+    wait_until(lambda: client.get(f"/api/logs/kafka/{last}").status_code == 200, 20, last)
     of_users = client.get("/api/stats/calls", params={"by": "user", "limit": 200}).json()
     calls = {item["name"]: item["calls"] for item in of_users["series"]}
     assert calls[name] >= 4

@@ -275,7 +275,7 @@ def test_upstream_that_hangs_up_is_a_problem(web: Nginx) -> None:
 def test_access_log_is_json_without_the_query(web: Nginx) -> None:
     headers = {"X-Request-Id": "logged-1", "traceparent": TRACEPARENT}
     httpx.get(f'{web.url}/api/logged"?q=secret', headers=headers)
-    (line,) = wait_until(lambda: access_log(web, "/api/logged%22"), 5, "the log line")
+    (line,) = wait_until(lambda: access_log(web, "/api/logged%22"), 20, "the log line")
     assert line["service_name"] == "madang-web"
     assert line["request_id"] == "logged-1"
     assert line["traceparent"] == TRACEPARENT
@@ -287,5 +287,5 @@ def test_access_log_is_json_without_the_query(web: Nginx) -> None:
 def test_no_query_string_is_logged_anywhere(web: Nginx, lonely_web: Nginx) -> None:
     for server, path in ((web, "/api/broken"), (lonely_web, "/api/x"), (web, "/assets/gone.js")):
         httpx.get(f"{server.url}{path}?q=hidden-word")
-        wait_until(partial(access_log, server, path), 5, "the log line")
+        wait_until(partial(access_log, server, path), 20, "the log line")
         assert "hidden-word" not in server.process.log.read_text()

@@ -214,7 +214,7 @@ def test_services_end_with_whoever_started_them(number: signal.Signals) -> None:
         assert is_alive(pid)
         python.send_signal(number)
         python.wait(10)
-        wait_until(lambda: not is_alive(pid), 5, "the end of Redis")
+        wait_until(lambda: not is_alive(pid), 20, "the end of Redis")
         if number == signal.SIGINT:
             assert not directory.exists()
     with temporary_directory():
@@ -250,11 +250,11 @@ def test_stop_ends_a_paused_process_and_all_it_started(tmp_path: Path) -> None:
     forker = "import subprocess; subprocess.run(['sleep', '60'])"
     process = Process("parent", [sys.executable, "-c", forker], log=tmp_path / "log")
     process.start()
-    (sleeper,) = wait_until(process.children, 5, "the child")
+    (sleeper,) = wait_until(process.children, 20, "the child")
     process.pause()
     process.stop(1)
     assert not is_alive(process.pid)
-    wait_until(lambda: not is_alive(sleeper.pid), 5, "the end of the child")
+    wait_until(lambda: not is_alive(sleeper.pid), 20, "the end of the child")
 
 
 def test_missing_program_names_make_setup() -> None:

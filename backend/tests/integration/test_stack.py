@@ -78,7 +78,7 @@ def test_stack_goes_on_after_kill_and_restart_of_one(stack: Stack, name: str) ->
 def test_embedded_process_does_the_same_alone(embedded: Embedded) -> None:
     with signed_in(embedded.url, "alone") as client:
         call_id = post(client, "혼자서도")
-        assert wait_until(in_history(client, call_id), 5, "the call in history")
+        assert wait_until(in_history(client, call_id), 20, "the call in history")
 
 
 @pytest.fixture

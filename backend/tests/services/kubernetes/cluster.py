@@ -81,7 +81,7 @@ class Cluster:
             )
             yield name
         finally:
-            # While a namespace ends nothing new is made in it; its pods need no time to say goodbye.
+            # While a namespace ends nothing new is made in it; its pods need no time to end.
             self.kubectl("delete", "namespace", name, "--wait=false")
             self.kubectl("delete", "pods", "--all", f"--namespace={name}", "--now", "--wait=false")
             self.kubectl("wait", "--for=delete", f"namespace/{name}", "--timeout=270s", seconds=300)

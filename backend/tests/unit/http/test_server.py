@@ -22,7 +22,7 @@ from tests.services.waiting import wait_until
 from tests.unit.http.wsgi_process import NOTES
 
 BACKEND = Path(__file__).parents[3]
-STOP_SECONDS = 2.0
+STOP_SECONDS = 15.0
 START_SECONDS = 15.0
 
 
@@ -211,11 +211,11 @@ def test_wsgi_finishes_what_it_has_begun_and_then_runs_the_hooks(
     idle = socket.create_connection(("127.0.0.1", port))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/api/slow")
-    wait_until((tmp_path / "slow.began").exists, 5, "the slow request")
+    wait_until((tmp_path / "slow.began").exists, 20, "the slow request")
     workers = [child.pid for child in process.children()]
 
     process.signal(signal.SIGTERM)
-    wait_until(lambda: not answers(port), 5, "the port to close")
+    wait_until(lambda: not answers(port), 20, "the port to close")
     (tmp_path / "slow.go").touch()
 
     with closing(idle), closing(connection):

@@ -84,7 +84,7 @@ def test_watch_reports_what_it_measured_and_takes_it_back_at_the_end() -> None:
     reports = MemoryReports()
     watch = a_watch(reports)
     with watch.running():
-        (report,) = wait_until(reports.read, 5, "the first report")
+        (report,) = wait_until(reports.read, 20, "the first report")
         assert (report.service_name, report.instance) == ("madang-ship", "one")
         assert report.figures == {"sent": 3}
         assert report.status == "unavailable"
