@@ -24,7 +24,7 @@ from tests.services.redis import Redis, redis
 from tests.services.stack import Dependencies, Embedded, Stack
 from tests.services.workspace import temporary_directory
 
-CHAOS = "tests/chaos/"
+TOGETHER = ("tests/chaos/", "tests/cluster/three_nodes/")
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)
@@ -32,11 +32,11 @@ settings.load_profile("untimed")
 
 
 class _Sharing(LoadFileScheduling):
-    """Whole files to a worker each, and all of chaos to one: two at once disturb each other."""
+    """Whole files to a worker each, and some folders: two of chaos disturb each other."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return CHAOS if file.startswith(CHAOS) else file
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,20 +29,31 @@ def assert_whole(release: Release, load: Load) -> None:
     assert len(set(answered)) == len(answered), "an identifier was given twice"
     with suppress(ServiceError):  # the comparison below says which calls were waited for in vain
         wait_until(
-            lambda: set(answered) <= set(_recorded(release, load.user)),
-            _CATCH_UP_SECONDS,
-            "history",
+            lambda: set(answered) <= set(_recorded(release, load)), _CATCH_UP_SECONDS, "history"
         )
-    assert differences(answered, _recorded(release, load.user)) == []
+    differing = differences(answered, _recorded(release, load))
+    assert not differing, differing
     process = (f"deployment/{release.name}-record", f"--namespace={release.namespace}")
     said = release.cluster.kubectl("exec", *process, "--", "madang", "recount", "--check")
-    assert "statistics of 0 hours differed" in said
-    assert _counted_by_the_api(release, load.user) == len(_recorded(release, load.user))
+    assert "statistics of 0 hours differed" in said, said
+    assert _counted_by_the_api(release, load.user) == len(_of_user(release, load.user))
 
 
-def _recorded(release: Release, user: str) -> list[UUID]:
-    rows = ask_mariadb(release, f"SELECT HEX(id) FROM calls WHERE user_id = '{user}'")
-    return [UUID(row) for row in rows]
+def _recorded(release: Release, load: Load) -> list[UUID]:
+    """The user's calls, and the answered ones that have no user: nobody could be asked who it was.
+
+    The user's are more than the answered ones where answers did not arrive.
+    """
+    answered = ", ".join(f"x'{call.hex}'" for call in load.answered)
+    without = f"SELECT HEX(id) FROM calls WHERE id IN ({answered}) AND user_id IS NULL"
+    return [*_of_user(release, load.user), *map(UUID, ask_mariadb(release, without))]
+
+
+def _of_user(release: Release, user: str) -> list[UUID]:
+    return [
+        UUID(call)
+        for call in ask_mariadb(release, f"SELECT HEX(id) FROM calls WHERE user_id = '{user}'")
+    ]
 
 
 def _counted_by_the_api(release: Release, user: str) -> int:

@@ -154,11 +154,6 @@ def _jaeger(directory: Path) -> Store:
         "collector.otlp.grpc": free_port(),
         "collector.http-server": free_port(),
         "collector.grpc-server": free_port(),
-        "http-server": free_port(),
-        **{
-            f"processor.{name}.server": free_port()
-            for name in ("jaeger-binary", "jaeger-compact", "zipkin-compact")
-        },
     }
     arguments = [f"--{name}.host-port=127.0.0.1:{number}" for name, number in listening.items()]
     directory.mkdir(parents=True, exist_ok=True)

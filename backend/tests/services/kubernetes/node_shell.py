@@ -17,12 +17,13 @@ _MANIFEST = Path(__file__).with_name("node_shell.yaml")
 # Every process of a container is in a control group that ends with its id.
 _KILL = """\
 set -eu
-found=
+killed=0
 for process in $(grep -l "$1" /proc/[0-9]*/cgroup 2>/dev/null); do
   process=${process#/proc/}
-  found="$found ${process%/cgroup}"
+  # One that a probe had started may have ended since.
+  if kill -9 "${process%/cgroup}" 2>/dev/null; then killed=$((killed + 1)); fi
 done
-kill -9 $found
+[ "$killed" -gt 0 ] || { echo "no process of $1 was killed" >&2; exit 1; }
 """
 
 
