@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 ARGS ?=
-# Tests mostly wait, so three processes share even two cores well; each has services of its own.
-side_by_side := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Tests mostly wait, so processes share even two cores well; each has services of its own.
+side_by_side = --numprocesses $(1) --dist loadfile --no-loadscope-reorder
 # Without compiled files each of the processes that tests start compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 linted := --config pyproject.toml . ../deploy $(addprefix ../,$(wildcard bench))
@@ -22,12 +22,12 @@ up: setup ## Run the whole system on this machine: nginx, api, live, ship, recor
 
 .PHONY: test
 test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to pytest
-	@cd backend && exec .venv/bin/pytest $(side_by_side) $(ARGS)
+	@cd backend && exec .venv/bin/pytest $(call side_by_side,3) $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
 	@scripts/setup-kube.sh chart observe $(if $(KUBECONFIG),,control node)
-	@cd backend && exec .venv/bin/pytest tests/cluster $(ARGS)
+	@cd backend && exec .venv/bin/pytest tests/cluster $(call side_by_side,2) $(ARGS)
 
 .PHONY: check
 check: setup ## Run all linters and type checkers, and the web application's tests
