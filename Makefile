@@ -26,8 +26,8 @@ test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to p
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
-	@scripts/setup-kube.sh chart observe $(if $(KUBECONFIG),,control node)
-	@cd backend && exec .venv/bin/pytest tests/cluster $(call side_by_side,2) $(ARGS)
+	@scripts/setup-kube.sh chart observe control $(if $(KUBECONFIG),,node)
+	@cd backend && exec .venv/bin/pytest tests/cluster $(call side_by_side,$(if $(KUBECONFIG),1,2)) $(ARGS)
 
 .PHONY: check
 check: setup ## Run all linters and type checkers, and the web application's tests

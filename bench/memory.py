@@ -46,8 +46,9 @@ class Case(msgspec.Struct, frozen=True):
 
     def faults(self) -> Iterator[str]:
         """What failed, and which process grows."""
-        if self.course.events < self.wanted:
-            yield f"{self.name}: cut off after {self.course.events:,} of {self.wanted:,} calls"
+        counted = self.course.looks[-1].events
+        if counted < self.wanted:
+            yield f"{self.name}: cut off after {counted:,} of {self.wanted:,} calls"
         if self.refused or self.broken:
             yield f"{self.name}: {self.refused} answers above 399, {self.broken} broken"
         if not self.streamed_bytes:

@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly usage='Usage: deploy/cleanup.sh [OPTION...]
 Removes what deploy/deploy.sh installed on the cluster of kubectl'\''s current context, and what collects
-its logs where deploy.sh made that, too. The volumes and the Secrets that open them stay: deploy.sh
+its logs where deploy.sh made that, too, and no other board uses it. The volumes and the Secrets that open them stay: deploy.sh
 finds the data again. Safe to run again.
 
   --namespace NAMESPACE  where [madang]
@@ -16,7 +16,7 @@ finds the data again. Safe to run again.
 
 readonly patience=180 again="Run the same command again to go on."
 readonly data='^(persistentvolumeclaim|secret)/'
-delete_data=no
+delete_data=no code=0
 
 parse() {
   while [[ $# -gt 0 ]]; do
@@ -76,16 +76,16 @@ find_others() {
   filtered "$all" -vxE 'configmap/kube-root-ca.crt|serviceaccount/default|'
 }
 
-# The volumes behind the release's claims, which are in no namespace, with what happens to them.
+# The volumes behind claims that are gone, which are in no namespace, with what happens to them.
 find_volumes() {
   local all
   all=$(kubectl get persistentvolumes --no-headers --output=custom-columns=:.metadata.name,\
-:.spec.persistentVolumeReclaimPolicy,:.spec.claimRef.namespace,:.spec.claimRef.name) || {
+:.spec.persistentVolumeReclaimPolicy,:.spec.claimRef.namespace,:.spec.claimRef.name,:.status.phase) || {
     say "Whether volumes are left could not be seen, as told above" >&2
     return 0
   }
   awk -v here="$namespace" \
-    '$3 == here && $4 ~ /^(data|spool)-.*-(mariadb|kafka|api|loki|tempo|prometheus)-[0-9]+$/ { print $1, $2 }' <<<"$all"
+    '$3 == here && $5 != "Bound" && $4 ~ /^(data|spool)-.*-(mariadb|kafka|api|loki|tempo|prometheus)-[0-9]+$/ { print $1, $2 }' <<<"$all"
 }
 
 made_namespace() {
@@ -147,9 +147,11 @@ wait_for_volumes() {
     left=$(find_volumes)
     [[ -n $left ]] || return 0
     if ((SECONDS >= end)) || ! grep -qv ' Retain$' <<<"$left"; then
-      fail "these volumes are left, kept by their storage class or not removed in time:
+      say "These volumes are left, kept by their storage class or not removed in time:
 $left
-  mend: kubectl delete persistentvolumes $(cut -d' ' -f1 <<<"$left" | tr '\n' ' ')"
+  mend: kubectl delete persistentvolumes $(cut -d' ' -f1 <<<"$left" | tr '\n' ' ')" >&2
+      code=1
+      return
     fi
     sleep 1
   done
@@ -180,6 +182,15 @@ show_plan() {
     listed "Would stay:" "$kept"
   fi
   say "Nothing was changed"
+}
+
+# What collects logs serves other boards, too.
+leave_to_others() {
+  say "What collects logs, traces and metrics stays: it serves $others, too"
+  [[ $dry_run == no ]] || return 0
+  helm upgrade observability "$deploy/helm/observability" --namespace observability --reuse-values \
+    --set "namespaces={$others}" >/dev/null ||
+    fail "helm could not take $namespace from the namespaces that are collected; above is why. $again"
 }
 
 stopped() {
@@ -220,9 +231,16 @@ reach
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap stopped INT TERM
-if collecting made_namespace; then
+others=$(collected_besides | paste -sd ,)
+if [[ -n $others ]]; then
+  leave_to_others
+elif collecting made_namespace; then
   collecting clean
   [[ $delete_data == no || $dry_run == yes ]] ||
     say "On each node is left where its log was read up to, some kilobytes: /var/lib/madang-observability"
+elif collected | grep -qx "$namespace"; then
+  say "What collects logs stays, for deploy.sh did not make its namespace:
+    helm uninstall observability --namespace observability"
 fi
 clean
+[[ $code == 0 ]]

@@ -14,14 +14,16 @@ answers. Safe to run again, also after Ctrl+C.
   --observability        collect logs, traces and metrics too: an OpenTelemetry Collector, Loki, Tempo,
                          Prometheus and Grafana, into the namespace "observability", which is
                          privileged, for one part reads the nodes'\'' log files
+  --observability-values FILE
+                         values for these; may be given again
   --dry-run              change nothing; say what is in the way and what would change
   --yes                  do not ask
 
-Give the same --profile, --values and --observability each time. deploy/cleanup.sh removes it.'
+Give the same options each time. deploy/cleanup.sh removes it.'
 
 chart=$deploy/helm/madang level=restricted
 profile=small collects=no
-files=()
+files=() collection_files=()
 
 parse() {
   while [[ $# -gt 0 ]]; do
@@ -30,6 +32,7 @@ parse() {
       --profile) profile=${2:?--profile needs a value} && shift ;;
       --values) files+=("${2:?--values needs a file}") && shift ;;
       --observability) collects=yes ;;
+      --observability-values) collection_files+=("${2:?--observability-values needs a file}") && shift ;;
       --dry-run) dry_run=yes ;;
       --yes) yes=yes ;;
       -h | --help)
@@ -49,8 +52,10 @@ check_arguments() {
     fail "--namespace observability is where --observability goes; choose another one for Madang"
   [[ -f $chart/profiles/$profile.yaml ]] ||
     fail "--profile must be one of $(profiles), not '$profile'"
-  for file in "${files[@]}"; do
-    [[ -r $file ]] || fail "--values $file: there is no such file, or it cannot be read"
+  [[ $collects == yes || ${#collection_files[@]} -eq 0 ]] ||
+    fail "--observability-values goes with --observability"
+  for file in "${files[@]}" "${collection_files[@]}"; do
+    [[ -r $file ]] || fail "$file: there is no such file, or it cannot be read"
   done
 }
 
@@ -70,15 +75,19 @@ each() {
 
 of_collection() {
   local chart=$deploy/helm/observability level=privileged
+  local file
   local -a values=(--values "$scratch/collection.yaml")
+  for file in "${collection_files[@]}"; do values+=(--values "$file"); done
   "$@"
 }
 
 # The values that the two charts have to agree on.
 write_values() {
+  local -a others
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
-  printf 'namespaces: [%s]\n' "$namespace" >"$scratch/collection.yaml"
+  mapfile -t others < <(collected_besides)
+  printf 'namespaces: [%s]\n' "$(printf '"%s"\n' "${others[@]}" "$namespace" | paste -sd ,)" >"$scratch/collection.yaml"
   printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
     >"$scratch/madang.yaml"
   [[ $collects == no ]] || values+=(--values "$scratch/madang.yaml")
@@ -94,7 +103,7 @@ make_namespace() {
 apiVersion: v1
 kind: Namespace
 metadata:
-  name: $namespace
+  name: "$namespace"
   labels: {pod-security.kubernetes.io/enforce: $level}
   annotations: {$made_by: deploy.sh}
 END
@@ -157,11 +166,11 @@ parse "$@"
 check_arguments
 readonly again="Nothing is lost: run the same command again to go on; deploy/cleanup.sh removes it."
 need_tools helm kubectl python3
+reach
 values=(--values "$chart/profiles/$profile.yaml")
 write_values
 for file in "${files[@]}"; do values+=(--values "$file"); done
 
-reach
 if [[ $dry_run == yes ]]; then
   say "What the profile $profile would change in the namespace $namespace"
   each preflight plan

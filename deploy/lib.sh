@@ -46,7 +46,7 @@ check_namespace_name() {
 
 # reach: says which cluster this is, or why it does not answer.
 reach() {
-  local context said server
+  local context said server cluster
   context=$(kubectl config current-context 2>/dev/null) || context=none
   said=$(kubectl get --raw /api --request-timeout=10s 2>&1 >/dev/null) ||
     fail "the cluster of kubectl's context '$context' does not answer: $(tail -n 1 <<<"$said")
@@ -61,14 +61,14 @@ confirm() {
   local answer=''
   [[ $yes != yes ]] || return 0
   [[ -t 0 ]] || fail "$1 There is no terminal to ask on; say --yes"
-  read -rp "$1 [$2] " answer
+  read -rp "$1 [$2] " answer || true  # Ctrl+D is no answer
   [[ $answer == "$2" ]] || fail "nothing was changed"
 }
 
 # has_namespace: who may not look at namespaces has one given.
 has_namespace() {
   local found
-  found=$(kubectl get namespace "$namespace" --ignore-not-found --output=name 2>&1) || return 0
+  found=$(kubectl get namespace "$namespace" --ignore-not-found --output=name 2>/dev/null) || return 0
   [[ -n $found ]]
 }
 
@@ -78,5 +78,14 @@ collecting() {
   local owned_by=app.kubernetes.io/instance=observability
   "$@"
 }
+
+# collected: the namespaces, one a line, that the installed release collects from.
+collected() {
+  local values
+  values=$(helm get values observability --namespace observability --output json 2>/dev/null) || return 0
+  sed -n 's/.*"namespaces":\[\([^]]*\)\].*/\1/p' <<<"$values" | tr -d '"' | tr , '\n'
+}
+
+collected_besides() { collected | grep -vxE "$namespace|" || true; }
 
 in_namespace() { kubectl --namespace "$namespace" "$@"; }

@@ -5,7 +5,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from measure.stand import register
 from measure.wrk import Target, drive
@@ -57,9 +57,10 @@ class Load:
     def _read(self, port: int, cookie: str) -> None:
         """Come back where the stream ends, until told to stop."""
         while not self._stop.is_set():
-            answer = _stream(port, cookie)
-            while chunk := answer.read1(_CHUNK):
-                self.streamed_bytes += len(chunk)
+            with suppress(OSError, http.client.HTTPException):
+                answer = _stream(port, cookie)
+                while chunk := answer.read1(_CHUNK):
+                    self.streamed_bytes += len(chunk)
 
 
 def _stream(port: int, cookie: str) -> http.client.HTTPResponse:

@@ -49,7 +49,7 @@ def volumes(
         if storage_class and storage_class not in known:
             yield Fault(
                 f"no storage class {storage_class} for {', '.join(names)}; there are: {listed}",
-                "name one of these in mariadb, kafka and spool: persistence.storageClass",
+                "name one of these in the persistence.storageClass of each",
             )
         if not storage_class and not default:
             yield Fault(
@@ -71,7 +71,7 @@ def _new_claims(objects: Iterable[Object], there: set[str]) -> Iterator[tuple[st
 
 
 def kept(
-    objects: Sequence[Object], claims: Sequence[Object], secrets: Iterable[str]
+    objects: Sequence[Object], claims: Sequence[Object], secrets: Iterable[str], space: str
 ) -> Iterator[Fault]:
     """Whether these values fit the volumes that an earlier installation left."""
     of = [one["metadata"].get("labels", {}).get(COMPONENT) for one in claims]
@@ -88,7 +88,8 @@ def kept(
             if {"mariadb", "kafka"} & set(of) and name not in secrets:
                 yield Fault(
                     f"volumes are there, but the Secret {name} that opens them is gone",
-                    "bring the Secret back, or give the data up: deploy/cleanup.sh --delete-data",
+                    "bring the Secret back, or give the data up: "
+                    f"deploy/cleanup.sh --namespace {space} --delete-data",
                 )
 
 

@@ -97,7 +97,7 @@ class Installation:
     def _earlier(self) -> Iterator[Fault]:
         yield from checks.release(self.status, self.release, self.cluster.namespace)
         secrets = [one["metadata"]["name"] for one in self.cluster.all("secrets")]
-        yield from checks.kept(self.objects, self._claims(), secrets)
+        yield from checks.kept(self.objects, self._claims(), secrets, self.cluster.namespace)
 
     def _room(self) -> Iterator[Fault]:
         living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"

@@ -13,6 +13,9 @@ from rollout.faults import say
 from rollout.kubectl import Cluster, KubectlError
 from rollout.workloads import KINDS, Trouble, Workloads
 
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The port is this machine's own, whatever the environment says of proxies."""
+
 BOARD = "madang"
 """The release that has a page; the other only collects."""
 UP_SECONDS = 900
@@ -69,7 +72,7 @@ class Watch:
     def _look(self) -> Workloads:
         objects = self._cluster.of_release(KINDS, self._release)
         events = self._cluster.all("events", "--sort-by=.metadata.creationTimestamp")
-        return Workloads(objects, events)
+        return Workloads.of(objects, events)
 
     def _tell(self, now: Workloads) -> None:
         """The line when it is another one, and troubles that are still there after a while."""
@@ -161,7 +164,7 @@ def _asked(port: int) -> str:
     """Why the page or what stands behind it does not answer, or nothing when they do."""
     try:
         for path in ("/", "/api/health/ready"):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10):
+            with _DIRECTLY.open(f"http://127.0.0.1:{port}{path}", timeout=10):
                 pass
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.read().decode(errors='replace')}"

@@ -64,6 +64,17 @@ class Workloads:
     objects: Sequence[Object]
     events: Sequence[Object]
 
+    @classmethod
+    def of(cls, objects: Sequence[Object], events: Sequence[Object]) -> "Workloads":
+        """All but the Jobs that a schedule started: they come and go, and nobody waits for them."""
+        scheduled = {
+            one["metadata"]["uid"]
+            for one in objects
+            for owner in one["metadata"].get("ownerReferences", ())
+            if owner["kind"] == "CronJob"
+        }
+        return cls([one for one in objects if one["metadata"]["uid"] not in scheduled], events)
+
     @property
     def done(self) -> bool:
         """Whether all is up, in the version that was asked for."""
@@ -76,7 +87,7 @@ class Workloads:
 
     @property
     def unready(self) -> list[Object]:
-        """The pods that are not what they shall be; not those that a schedule starts."""
+        """The pods that are not what they shall be."""
         owners = {
             one["metadata"]["uid"]
             for one in self.objects

@@ -18,6 +18,7 @@ _CLIENTS = Path(__file__).with_name("clients.py")
 _NAME = "clients"
 _STARTED_SECONDS = 120
 _ANSWERED_SECONDS = 180
+_ENDED_SECONDS = 110  # above what a client waits for an answer
 
 _NGINX_ALONE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 """Answers that nginx makes when it gets none from the API, so no call."""
@@ -65,7 +66,8 @@ class Load:
     def _finish(self) -> None:
         """Let the clients end, and read all that they noted."""
         self._kubectl("exec", _NAME, "--", "sh", "-c", "kill -TERM 1")
-        self._kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{_NAME}")
+        ended = ("--for=jsonpath={.status.phase}=Succeeded", f"--timeout={_ENDED_SECONDS}s")
+        self._kubectl("wait", *ended, f"pod/{_NAME}")
         self._read()
         last = json.loads(self._log().splitlines()[-1])
         assert len(self.asked) == last["asked"], "the pod's log is not whole"
@@ -90,7 +92,8 @@ def load(release: Release) -> Iterator[Load]:
         yield running
         running._finish()
     finally:
-        cluster.kubectl("delete", where, f"pod/{_NAME}", f"configmap/{_NAME}", "--now")
+        made = (f"pod/{_NAME}", f"configmap/{_NAME}")
+        cluster.kubectl("delete", where, *made, "--now", "--ignore-not-found")
 
 
 def _pod(release: Release) -> dict[str, Any]:

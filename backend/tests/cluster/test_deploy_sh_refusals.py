@@ -3,6 +3,7 @@
 Their pods are ready at once and answer nothing.
 """
 
+import json
 import os
 import pty
 import subprocess
@@ -247,9 +248,49 @@ def test_standard_profile_comes_up_in_somebody_elses_namespace_and_goes_again(
 
     kept = scripts.cleanup("--delete-data")
     assert kept.returncode == 1
-    assert "these volumes are left, kept by their storage class" in kept.stderr
+    assert "These volumes are left, kept by their storage class" in kept.stderr
     assert everything(fake, namespace=NAMESPACE) == before
     labels = fake.get(f"namespace/{NAMESPACE}")["metadata"]["labels"]
     assert "pod-security.kubernetes.io/enforce" not in labels
     fake.kubectl("delete", "persistentvolumes", "--all")
     assert scripts.cleanup("--delete-data").returncode == 0
+
+
+def test_collection_serves_every_board_and_goes_with_the_last(
+    scripts: Scripts, fake: Cluster, volumes: None, tmp_path: Path
+) -> None:
+    del volumes
+    fake.apply(yaml.safe_dump_all(volume(f"more-{number}") for number in range(3)))
+    own = tmp_path / "own.yaml"
+    own.write_text("grafana: {enabled: false}\n")
+    options = ("--profile", "small", "--observability", "--observability-values", str(own))
+    others = Scripts(fake, "boards-too")
+
+    for board in (scripts, others):
+        told = board.deploy(*options)
+        assert "service/madang-web does not answer" in told.stderr, told.stderr
+        assert collected(fake)[-1] == board.namespace
+    assert collected(fake) == [NAMESPACE, others.namespace]
+    space = fake.get("namespace/observability")["metadata"]["labels"]
+    assert space["pod-security.kubernetes.io/enforce"] == "privileged"
+    (agent,) = fake.get("daemonsets", "--namespace=observability")
+    assert agent["status"]["numberReady"] == len(fake.get("nodes"))
+    assert fake.get("deployments/observability-gateway", "--namespace=observability")
+    assert fake.try_kubectl("get", "deployment/observability-grafana", "-nobservability") is None
+
+    left = others.cleanup("--delete-data")
+    assert f"metrics stays: it serves {NAMESPACE}, too" in left.stdout
+    assert collected(fake) == [NAMESPACE]
+    fake.kubectl("delete", "persistentvolumes", "--all", "--wait=false")
+    for board in (scripts, others):
+        done = board.cleanup("--delete-data")
+        assert done.returncode == 0, done.stderr
+        assert f"there is no namespace {board.namespace}" in done.stdout
+    assert fake.try_kubectl("get", "namespace/observability") is None
+
+
+def collected(cluster: Cluster) -> list[str]:
+    """The namespaces whose logs are collected."""
+    values = cluster.helm("get", "values", "observability", "-nobservability", "--output=json")
+    namespaces: list[str] = json.loads(values)["namespaces"]
+    return namespaces

@@ -74,7 +74,7 @@ def test_help_names_every_option(name: str, bare: Path) -> None:
         (
             "deploy",
             ["--values", "/nowhere.yaml"],
-            "--values /nowhere.yaml: there is no such file, or it cannot be read",
+            "/nowhere.yaml: there is no such file, or it cannot be read",
         ),
     ],
 )

@@ -181,7 +181,13 @@ def test_stores_outside_get_what_their_secrets_hold() -> None:
             f"--config=yaml:exporters::otlp_http/{name}::headers::Authorization: "
             f"${{env:{name.upper()}_AUTHORIZATION}}"
         ) in _arguments(gateway)
-    assert set(_secrets(gateway)) == {f"{name}-access" for name in STORES}
+    for component in ("gateway", "grafana"):
+        assert set(_secrets(manifests.pod(component))) >= {f"{name}-access" for name in STORES}
+    sources = manifests.one("ConfigMap", "grafana")["data"]["datasources.yaml"]
+    for source in yaml.safe_load(sources)["datasources"]:
+        assert source["jsonData"]["httpHeaderName1"] == "Authorization"
+        value = source["secureJsonData"]["httpHeaderValue1"]
+        assert value == f"${{{source['uid'].upper()}_AUTHORIZATION}}"
 
 
 def test_grafanas_password_is_generated_once_or_given() -> None:

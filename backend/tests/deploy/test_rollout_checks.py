@@ -60,16 +60,16 @@ def test_volumes_that_are_there_need_no_class() -> None:
 def test_number_of_kafka_nodes_stays_that_of_its_volumes() -> None:
     three = [claim("kafka", number) for number in range(3)]
 
-    assert list(checks.kept(STANDARD, three, ["board-secrets"])) == []
-    (fault,) = checks.kept(STANDARD, three[:1], ["board-secrets"])
+    assert list(checks.kept(STANDARD, three, ["board-secrets"], "boards")) == []
+    (fault,) = checks.kept(STANDARD, three[:1], ["board-secrets"], "boards")
     assert fault.missing == "Kafka has 1 volume(s) and kafka.nodes is 3; it cannot change"
 
 
 def test_volumes_without_their_secret_are_told() -> None:
-    (fault,) = checks.kept(STANDARD, [claim("mariadb")], ["others"])
+    (fault,) = checks.kept(STANDARD, [claim("mariadb")], ["others"], "boards")
 
     assert "the Secret board-secrets that opens them is gone" in fault.missing
-    assert "cleanup.sh --delete-data" in fault.mend
+    assert "cleanup.sh --namespace boards --delete-data" in fault.mend
 
 
 @pytest.mark.parametrize("status", ["", "deployed", "failed", "superseded", "uninstalled"])

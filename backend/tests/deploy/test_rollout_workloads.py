@@ -109,6 +109,15 @@ def test_pods_that_nobody_waits_for_are_left_out() -> None:
     assert Workloads([job("Complete"), of_a_schedule, tried_before], []).unready == []
 
 
+def test_jobs_of_a_schedule_are_not_waited_for() -> None:
+    failed = job("Failed")
+    failed["metadata"] |= {"uid": "scheduled", "ownerReferences": [{"kind": "CronJob", "uid": "c"}]}
+    now = Workloads.of([deployment(), failed], [])
+
+    assert now.done
+    assert now.failed_jobs == []
+
+
 def test_pod_without_a_node_says_why() -> None:
     condition = {"type": "PodScheduled", "status": "False", "message": "Insufficient cpu"}
     alone = pod(conditions=[condition])

@@ -7,7 +7,7 @@ import structlog
 from madang.calls.recent import RedisRecentCalls
 from madang.calls.shipper import FULL_BATCH, GATHER_SECONDS, RETRY_SECONDS
 from madang.calls.spool import Reader, Segment, SpoolReader
-from madang.errors import UnavailableError
+from madang.errors import SpoolError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class RedisShipper:
         self._has_skipped = False
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set; while Redis is away, try once a second."""
+        """Deliver until `stop` is set; while Redis or the spool fails, try once a second."""
         while not stop.is_set():
             try:
                 sent = self.step()
@@ -32,6 +32,11 @@ class RedisShipper:
             except UnavailableError as error:
                 if self._healthy:
                     log.warning("redis_unavailable", reason=str(error.__cause__))
+                self._healthy = False
+                stop.wait(RETRY_SECONDS)
+            except (SpoolError, OSError) as error:
+                if self._healthy:
+                    log.error("live_delivery_failed", reason=str(error))
                 self._healthy = False
                 stop.wait(RETRY_SECONDS)
             else:
@@ -43,10 +48,16 @@ class RedisShipper:
 
         Raises:
             RedisUnavailableError: Redis did not take it; the cursor has not moved.
+            SpoolError, OSError: the spool cannot be read, or the cursor not be moved.
         """
         if self._has_skipped:
-            self._recent.add_gap()
+            # Before the gap is told: what is skipped meanwhile is another one.
             self._has_skipped = False
+            try:
+                self._recent.add_gap()
+            except UnavailableError:
+                self._has_skipped = True
+                raise
         sent = 0
         for segment in self._reader.segments():
             records = segment.read(segment.cursor())

@@ -46,7 +46,7 @@ class Database:
     Reads run in autocommit mode on connections of their own, so that a question costs one round
     trip. A unit of work commits when its block ends and rolls back when it raises. Driver errors
     that mean "not available now" become DatabaseUnavailableError at this edge; a unit of work that
-    meets one has stored nothing.
+    meets one has stored nothing, unless the connection broke in the middle of its commit.
     """
 
     def __init__(

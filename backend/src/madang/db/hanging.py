@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from madang.errors import DatabaseUnavailableError
 
@@ -41,8 +42,9 @@ class HangGuard:
         try:
             yield
         except BaseException as error:
-            if _is_timeout(error):
-                self._note_hang()
+            # A trial for which no connection was free has found out nothing.
+            if _is_timeout(error) or (is_trial and isinstance(error, PoolTimeoutError)):
+                self._note_hang(is_trial)
             elif is_trial:
                 self._note_answer()
             raise
@@ -58,8 +60,10 @@ class HangGuard:
             self._retry_at = math.inf
             return True
 
-    def _note_hang(self) -> None:
+    def _note_hang(self, is_trial: bool) -> None:
         with self._lock:
+            if self._hangs and not is_trial:
+                return  # asked before the others were told; a trial may be on its way
             if not self._hangs:
                 log.warning("database_hangs")
             self._hangs, self._retry_at = True, self._monotonic() + PAUSE_SECONDS

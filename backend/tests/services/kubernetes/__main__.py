@@ -39,8 +39,11 @@ def up(directory: Path, *, fake_nodes: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
-        with temporary_directory() as work, _running(work / "cluster", fake=fake_nodes) as found:
-            _announce(directory, *found)
+        with (
+            temporary_directory() as work,
+            _running(work / "cluster", fake=fake_nodes) as found,
+            _announced(directory, *found),
+        ):
             signal.pause()
     except KeyboardInterrupt:
         click.echo("Stopped")
@@ -76,9 +79,21 @@ def _running(work: Path, *, fake: bool) -> Iterator[tuple[Path, Images | None]]:
             yield own.cluster.kubeconfig, images
 
 
-def _announce(directory: Path, kubeconfig: Path, images: Images | None) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "pid").write_text(f"{os.getpid()}\n")
+@contextmanager
+def _announced(directory: Path, kubeconfig: Path, images: Images | None) -> Iterator[None]:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_uid != os.getuid():
+        raise ServiceError(f"{directory} is somebody else's: choose another --directory")
+    pid = directory / "pid"
+    pid.write_text(f"{os.getpid()}\n")
+    try:
+        _tell(directory, kubeconfig, images)
+        yield
+    finally:
+        pid.unlink(missing_ok=True)
+
+
+def _tell(directory: Path, kubeconfig: Path, images: Images | None) -> None:
     link = directory / "kubeconfig"
     link.unlink(missing_ok=True)
     link.symlink_to(kubeconfig)

@@ -2,9 +2,11 @@
 
 import socket
 import threading
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from madang.db.engine import Database
 from madang.db.hanging import PAUSE_SECONDS, HangGuard
@@ -55,6 +57,29 @@ def test_after_a_timeout_nobody_asks_for_a_second(guard: HangGuard, clock: Turne
     assert is_refused(guard)
     clock.now += PAUSE_SECONDS
     assert not is_refused(guard)
+    assert not is_refused(guard)
+
+
+def test_trial_without_a_connection_has_found_out_nothing(guard: HangGuard, clock: Turned) -> None:
+    hang(guard)
+    clock.now += PAUSE_SECONDS
+    with pytest.raises(PoolTimeoutError), guard.asking():
+        raise PoolTimeoutError
+    assert is_refused(guard)
+    clock.now += PAUSE_SECONDS
+    assert not is_refused(guard)
+
+
+def test_late_timeout_of_before_lets_no_second_one_try(guard: HangGuard, clock: Turned) -> None:
+    early = ExitStack()
+    early.enter_context(guard.asking())
+    hang(guard)
+    clock.now += PAUSE_SECONDS
+    with guard.asking():  # the trial
+        with pytest.raises(OperationalError), early:
+            raise timeout()
+        clock.now += PAUSE_SECONDS
+        assert is_refused(guard)
     assert not is_refused(guard)
 
 

@@ -57,3 +57,13 @@ imagePullPolicy: {{ .pullPolicy }}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* The variables with what those Secrets hold. */}}
+{{- define "observability.authorizations" -}}
+{{- range include "observability.authorized" . | fromYamlArray }}
+- name: {{ upper . }}_AUTHORIZATION
+  valueFrom:
+    secretKeyRef:
+      {{- toYaml (get $.Values .).external.authorizationSecret | nindent 6 }}
+{{- end }}
+{{- end }}
