@@ -39,6 +39,11 @@ def assert_whole(release: Release, load: Load) -> None:
     assert _counted_by_the_api(release, load.user) == len(_of_user(release, load.user))
 
 
+def unanswered(release: Release, load: Load) -> list[UUID]:
+    """The user's calls in history that no client noted: their answers were lost on the way."""
+    return sorted(set(_of_user(release, load.user)) - set(load.answered))
+
+
 def _recorded(release: Release, load: Load) -> list[UUID]:
     """The user's calls, and the answered ones that have no user: nobody could be asked who it was.
 

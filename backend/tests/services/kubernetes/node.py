@@ -20,7 +20,7 @@ from tests.services.kubernetes.sandbox import Sandbox, sandbox
 from tests.services.process import Process
 
 _FILES = Path(__file__).with_name("node_files")
-_ADDONS = Path(__file__).with_name("addons")
+ADDONS = Path(__file__).with_name("addons")
 _PODS = "10.244.0.0/24"
 _READY_SECONDS = 240
 # Holds the namespaces of pods and makes the directories of volumes.
@@ -67,7 +67,7 @@ def node(directory: Path, archives: Sequence[Path]) -> Iterator[Node]:
         ends.callback(containerd.stop, 0)
         containerd.spawn()
         plane = ends.enter_context(control_plane(directory / "control", box))
-        plane.cluster.kubectl("apply", "--recursive", "--filename", _ADDONS)
+        plane.cluster.kubectl("apply", "--recursive", "--filename", ADDONS)
         containerd.wait_ready()
         processes = [_kubelet(plane, group), _proxy(plane), _firewall(plane), _volumes(plane)]
         for process in processes:
