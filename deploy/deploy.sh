@@ -21,9 +21,9 @@ answers. Safe to run again, also after Ctrl+C.
 
 Give the same options each time. deploy/cleanup.sh removes it.'
 
-chart=$deploy/helm/madang level=restricted
+chart=$deploy/helm/madang collection=$deploy/helm/observability level=restricted
 profile=small collects=no
-files=() collection_files=()
+files=() collection_files=() beside=()
 
 parse() {
   while [[ $# -gt 0 ]]; do
@@ -74,15 +74,15 @@ each() {
 }
 
 of_collection() {
-  local chart=$deploy/helm/observability level=privileged
-  local file
-  local -a values=(--values "$scratch/collection.yaml")
+  local chart=$collection level=privileged file
+  local -a values=() beside=()
   for file in "${collection_files[@]}"; do values+=(--values "$file"); done
   "$@"
 }
 
 # The values that the two charts have to agree on.
 write_values() {
+  local file
   local -a others
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
@@ -90,10 +90,14 @@ write_values() {
   printf 'namespaces: [%s]\n' "$(printf '"%s"\n' "${others[@]}" "$namespace" | paste -sd ,)" >"$scratch/collection.yaml"
   printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
     >"$scratch/madang.yaml"
-  [[ $collects == no ]] || values+=(--values "$scratch/madang.yaml")
+  [[ $collects == yes ]] || return 0
+  values+=(--values "$scratch/madang.yaml")
+  collection_files=("$scratch/collection.yaml" "${collection_files[@]}")
+  beside=(--beside "observability=$collection")
+  for file in "${collection_files[@]}"; do beside+=(--beside-values "$file"); done
 }
 
-preflight() { rollout preflight "$1" --chart "$chart" "${values[@]}"; }
+preflight() { rollout preflight "$1" --chart "$chart" "${values[@]}" "${beside[@]}"; }
 
 make_namespace() {
   local enforced

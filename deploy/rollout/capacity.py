@@ -1,6 +1,6 @@
 """How much pods request, how much the nodes have left, and what does not fit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,9 +112,8 @@ def requested(spec: Object) -> Amount:
     return peak.most(running) + _amount(spec.get("overhead", {})) + Amount(pods=1)
 
 
-def demands(objects: Iterable[Object]) -> list[Demand]:
-    """The pods that these workloads start with; a CronJob's come and go."""
-    objects = list(objects)
+def demands(objects: Sequence[Object], on: Sequence[Node]) -> list[Demand]:
+    """The pods that these workloads start with on these nodes; a CronJob's come and go."""
     scaled = {
         one["spec"]["scaleTargetRef"]["name"]: one["spec"]["minReplicas"]
         for one in objects
@@ -123,11 +122,13 @@ def demands(objects: Iterable[Object]) -> list[Demand]:
     return [
         Demand(
             name := one["metadata"]["name"],
-            one["spec"]["template"]["spec"],
-            one["spec"].get("replicas", scaled.get(name, 1)),
+            spec := one["spec"]["template"]["spec"],
+            sum(node.takes(spec) for node in on)
+            if one["kind"] == "DaemonSet"
+            else one["spec"].get("replicas", scaled.get(name, 1)),
         )
         for one in objects
-        if one["kind"] in {"Deployment", "StatefulSet", "Job"}
+        if one["kind"] in {"Deployment", "StatefulSet", "Job", "DaemonSet"}
     ]
 
 

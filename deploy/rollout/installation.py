@@ -22,6 +22,8 @@ class Installation:
     cluster: Cluster
     chart: Path
     values: Sequence[str]
+    beside: "Installation | None" = None
+    """What is installed with it, and takes room too."""
     objects: list[Object] = field(default_factory=list)
 
     def render(self) -> Iterator[Fault]:
@@ -94,6 +96,12 @@ class Installation:
             raise KubectlError(done.stderr.strip())
         return "" if done.returncode else str(json.loads(done.stdout)["info"]["status"])
 
+    def owns(self, pod: Object) -> bool:
+        """Whether it is one of this release."""
+        labels = pod["metadata"].get("labels", {})
+        owner = (pod["metadata"]["namespace"], labels.get("app.kubernetes.io/instance"))
+        return owner == (self.cluster.namespace, self.release)
+
     def _earlier(self) -> Iterator[Fault]:
         yield from checks.release(self.status, self.release, self.cluster.namespace)
         secrets = [one["metadata"]["name"] for one in self.cluster.all("secrets")]
@@ -102,12 +110,14 @@ class Installation:
     def _room(self) -> Iterator[Fault]:
         living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
         pods = self.cluster.all("pods", "--all-namespaces", living)
-        others = [pod for pod in pods if not self._owns(pod)]
+        others = [pod for pod in pods if not self.owns(pod)]
+        objects = self.objects
+        if self.beside and not list(self.beside.render()):  # what is wrong with it, it tells itself
+            others = [pod for pod in others if not self.beside.owns(pod)]
+            objects = [*objects, *self.beside.objects]
+        nodes = capacity.nodes(self.cluster.all("nodes"), others)
         grows = Cluster("kube-system").find("configmap", _AUTOSCALER) is not None
-        wanted = capacity.demands(self.objects)
-        yield from checks.room(
-            wanted, capacity.nodes(self.cluster.all("nodes"), others), grows=grows
-        )
+        yield from checks.room(capacity.demands(objects, nodes), nodes, grows=grows)
 
     def _volumes(self) -> Iterator[Fault]:
         return checks.volumes(self.objects, self.cluster.all("storageclasses"), self._claims())
@@ -122,11 +132,6 @@ class Installation:
 
     def _claims(self) -> list[Object]:
         return self.cluster.of_release("persistentvolumeclaims", self.release)
-
-    def _owns(self, pod: Object) -> bool:
-        labels = pod["metadata"].get("labels", {})
-        owner = (pod["metadata"]["namespace"], labels.get("app.kubernetes.io/instance"))
-        return owner == (self.cluster.namespace, self.release)
 
     def _helm(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["helm", *verb.split(), self.release, f"--namespace={self.cluster.namespace}"]

@@ -19,9 +19,14 @@ def main() -> int:
     parser.add_argument("--release", required=True)
     parser.add_argument("--chart", required=True, type=Path)
     parser.add_argument("--values", action="append", default=[])
+    parser.add_argument("--beside", metavar="NAME=CHART", help="a release in the namespace NAME")
+    parser.add_argument("--beside-values", action="append", default=[])
     given = parser.parse_args()
     cluster = Cluster(given.namespace)
     installation = Installation(given.release, cluster, given.chart, given.values)
+    if given.beside:
+        name, _, chart = given.beside.partition("=")
+        installation.beside = Installation(name, Cluster(name), Path(chart), given.beside_values)
     try:
         return WHAT[given.what](installation)
     except KubectlError as error:

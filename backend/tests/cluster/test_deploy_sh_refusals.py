@@ -157,6 +157,20 @@ def test_all_that_is_in_the_way_is_told_at_once(scripts: Scripts, fake: Cluster)
     assert everything(fake) == before
 
 
+def test_room_is_looked_for_together_with_what_collects(scripts: Scripts, fake: Cluster) -> None:
+    fake.kubectl("annotate", "storageclass", "disk", DEFAULT)
+    size(fake, "500m", "4Gi")
+    try:
+        board = scripts.deploy("--profile", "small", "--dry-run")
+        both = scripts.deploy("--profile", "small", "--observability", "--dry-run")
+    finally:
+        size(fake, "32", "256Gi")
+
+    assert board.returncode == 0, board.stderr
+    assert both.returncode == 1
+    assert "error: CPU: 1.065 requested, 1 free on 2 node(s), all pods together" in both.stderr
+
+
 def test_values_that_the_chart_refuses_are_told_in_its_words(
     scripts: Scripts, tmp_path: Path
 ) -> None:

@@ -74,10 +74,20 @@ def test_limit_counts_where_no_request_is_said() -> None:
     assert requested(spec) == Amount(cpu=1000, memory=GIB, pods=1)
 
 
+def test_daemon_sets_run_on_each_node_that_takes_them() -> None:
+    template = {"spec": {"containers": [container("25m", "64Mi")]}}
+    agent = {"kind": "DaemonSet", "metadata": {"name": "agent"}, "spec": {"template": template}}
+    tainted = node("4", "4Gi", taints=[{"key": "gpu", "effect": "NoSchedule"}])
+
+    (wanted,) = demands([agent], nodes([node("1", "1Gi"), node("2", "2Gi"), tainted], []))
+
+    assert wanted.count == 2
+
+
 def test_profiles_request_what_the_readme_says() -> None:
     asked = {
         profile: sum(
-            (one.each * one.count for one in demands(rendered(f"profile {profile}").objects)),
+            (one.each * one.count for one in demands(rendered(f"profile {profile}").objects, [])),
             Amount(),
         )
         for profile in ("small", "standard", "aks")

@@ -108,7 +108,9 @@ def test_rights_are_given_job_by_job_and_no_secret_is_used(workflow: Path) -> No
 
 def test_ci_runs_what_a_person_runs_on_every_supported_python() -> None:
     job = load("ci")["jobs"]["test"]
-    assert job["steps"][-1]["run"] == "make test"
+    *_, suite, images = job["steps"]
+    assert suite["run"] == "make test"
+    assert "tests/cluster/test_images.py" in images["run"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
 
 
