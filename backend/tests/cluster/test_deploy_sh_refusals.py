@@ -168,7 +168,7 @@ def test_room_is_looked_for_together_with_what_collects(scripts: Scripts, fake: 
 
     assert board.returncode == 0, board.stderr
     assert both.returncode == 1
-    assert "error: CPU: 1.065 requested, 1 free on 2 node(s), all pods together" in both.stderr
+    assert "CPU: 1.065 requested, 1 free on 2 node(s), all pods together" in both.stderr
 
 
 def test_values_that_the_chart_refuses_are_told_in_its_words(
