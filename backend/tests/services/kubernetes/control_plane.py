@@ -18,6 +18,8 @@ from tests.services.process import Process
 SERVICES = "10.96"
 NODE = "node-1"
 
+_PORT = 6443
+"""Not among those of NodePort Services: these are no pod's policy, but open to all pods."""
 _READY_SECONDS = 240
 _NAMES = ("", ".default", ".default.svc", ".default.svc.cluster.local")
 _KUBECONFIG = """\
@@ -84,7 +86,7 @@ def control_plane(directory: Path, sandbox: Sandbox | None = None) -> Iterator[C
     names = [f"DNS:kubernetes{ending}" for ending in _NAMES]
     names += [f"IP:{ip}" for ip in {plane.address, "127.0.0.1", f"{SERVICES}.0.1"}]
     certify(directory / "certificates", names)
-    port = free_port()
+    port = _PORT if sandbox else free_port()
     _write_users(directory, f"https://{plane.address}:{port}")
     with ExitStack() as ends:
         store = f"http://127.0.0.1:{free_port()}"
