@@ -19,7 +19,7 @@ SERVICES = "10.96"
 NODE = "node-1"
 
 _PORT = 6443
-"""Not among those of NodePort Services: these are no pod's policy, but open to all pods."""
+"""Below the range of NodePorts, which kube-router opens to every pod whatever the policies say."""
 _READY_SECONDS = 240
 _NAMES = ("", ".default", ".default.svc", ".default.svc.cluster.local")
 _KUBECONFIG = """\
