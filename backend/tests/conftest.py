@@ -21,7 +21,7 @@ from tests.services.kafka import Kafka, kafka
 from tests.services.mariadb import MariaDB, mariadb
 from tests.services.otlp import OtlpReceiver, otlp_receiver
 from tests.services.redis import Redis, redis
-from tests.services.stack import Dependencies, Embedded, Stack
+from tests.services.stack import Embedded, Stack, dependencies
 from tests.services.workspace import temporary_directory
 
 TOGETHER = ("tests/chaos/", "tests/cluster/three_nodes/")
@@ -134,11 +134,8 @@ def stack(
     kafka_server: Kafka,
 ) -> Iterator[Stack]:
     """The whole topology behind nginx, for the module, on its own database and topic."""
-    with kafka_server.topic() as topic:
-        dependencies = Dependencies(
-            database_url, redis_server.empty(0), kafka_server.bootstrap, topic
-        )
-        made = Stack(services_directory / f"stack-{topic}", dependencies)
+    with dependencies(database_url, redis_server, kafka_server) as given:
+        made = Stack(services_directory / f"stack-{given.topic}", given)
         with made.running(orderly=False) as running:
             yield running
 

@@ -12,13 +12,11 @@ import pytest
 
 from tests.cluster.collection import Collection
 from tests.cluster.pod_logs import ContainerLog
-from tests.deploy import tools
-from tests.deploy.observability import FILES, file, rendered
 from tests.deploy.test_dashboard import expressions, put_in, questions
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
 from tests.services.redis import Redis
-from tests.services.stack import Dependencies, Stack
+from tests.services.stack import Stack, dependencies
 from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
@@ -54,10 +52,7 @@ def board(
     kafka_server: Kafka,
 ) -> Iterator[Stack]:
     """The whole topology, with the telemetry that the chart sets."""
-    with kafka_server.topic() as topic:
-        dependencies = Dependencies(
-            database_url, redis_server.empty(0), kafka_server.bootstrap, topic
-        )
+    with dependencies(database_url, redis_server, kafka_server) as given:
         environment = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collection.otlp_port}",
             "OTEL_LOGS_EXPORTER": "none",
@@ -66,7 +61,7 @@ def board(
             "OTEL_RESOURCE_ATTRIBUTES": f"k8s.namespace.name={NAMESPACE},k8s.pod.name=api-0",
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         }
-        stack = Stack(services_directory / f"board-{topic}", dependencies, environment=environment)
+        stack = Stack(services_directory / f"board-{given.topic}", given, environment=environment)
         with stack.running() as running:
             yield running
 
@@ -321,47 +316,3 @@ def test_file_put_aside_while_the_agent_is_away_is_read_to_its_end(
     collection.agent.start()
 
     wait_for(collection, log)
-
-
-@pytest.mark.parametrize("component", ["agent", "gateway"])
-def test_collector_finds_the_deployed_files_valid(component: str, tmp_path: Path) -> None:
-    (container,) = rendered("nothing").pod(component).containers
-    variables = {one["name"]: one["value"] for one in container["env"]}
-    arguments = [one.replace("/etc/otelcol", str(FILES)) for one in container["args"]]
-    # Where the chart mounts a directory of the node.
-    instead = f"--config=yaml:extensions::file_storage::directory: {tmp_path}"
-
-    done = tools.run(
-        "otelcol",
-        "validate",
-        *arguments,
-        *([instead] if component == "agent" else []),
-        environment=variables,
-    )
-
-    assert done.returncode == 0, done.stderr
-
-
-def test_collector_takes_what_the_chart_adds_for_stores_with_a_password() -> None:
-    environment = {
-        f"{name}_{kind}": value
-        for name in ("LOKI", "TEMPO", "PROMETHEUS")
-        for kind, value in (("OTLP", "http://127.0.0.1:1"), ("AUTHORIZATION", "Basic YTpi"))
-    }
-    (container,) = rendered("stores outside").pod("gateway").containers
-    arguments = [one.replace("/etc/otelcol", str(FILES)) for one in container["args"]]
-
-    done = tools.run(
-        "otelcol", "print-config", "--mode=unredacted", *arguments, environment=environment
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("value: Basic YTpi") == 3
-
-
-def test_loki_finds_the_deployed_file_valid() -> None:
-    done = tools.run(
-        "loki", "-verify-config", f"-config.file={file('loki.yaml')}", "-config.expand-env=true"
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr

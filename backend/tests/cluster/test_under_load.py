@@ -34,10 +34,7 @@ def test_upgrade_drops_no_request_while_the_version_before_serves(board: Release
         board.install(*board.images.next.options)
         clients.wait_for_answers(100)
 
-    assert clients.failed == []
-    assert_whole(board, clients)
-    # Nor was one repeated that had been handled: there is only the registration besides.
-    assert len(unanswered(board, clients)) <= 1
+    assert_nothing_dropped(board, clients)
     assert_runs(board, board.images.next)
     posted = posted_until(migration_ended(board), clients)
     assert posted, "nobody posted during the migration"
@@ -49,10 +46,7 @@ def test_rollback_drops_no_request_on_the_newer_schema(board: Release) -> None:
         board.roll_back()
         clients.wait_for_answers(100)
 
-    assert clients.failed == []
-    assert_whole(board, clients)
-    # Nor was one repeated that had been handled: there is only the registration besides.
-    assert len(unanswered(board, clients)) <= 1
+    assert_nothing_dropped(board, clients)
     assert_runs(board, board.images)
     assert ask_mariadb(board, "SELECT version_num FROM alembic_version") == ["next"]
 
@@ -104,6 +98,14 @@ def assert_runs(board: Release, images: Images) -> None:
         assert pods, component
         for pod in pods:
             assert pod["spec"]["containers"][0]["image"] == wanted, component
+
+
+def assert_nothing_dropped(board: Release, clients: Load) -> None:
+    """Every request was answered and is in history, and no client repeated one that was handled."""
+    assert clients.failed == []
+    assert_whole(board, clients)
+    # Only the registration, whose answer no client notes.
+    assert len(unanswered(board, clients)) <= 1
 
 
 def assert_no_surprise(clients: Load) -> None:

@@ -91,6 +91,26 @@ def ports_of(pod: Pod) -> Iterator[int]:
             yield port["containerPort"]
 
 
+INTERNET = End({}, address="203.0.113.9")
+
+
+def reached(manifests: Manifests, source: End) -> set[tuple[str, int]]:
+    """Every (component, port) of a release that lets this in."""
+    policies = Policies(manifests)
+    return {
+        (pod.component, port)
+        for pod in manifests.pods
+        for port in ports_of(pod)
+        if policies.allow(source, End.of(pod), port)
+    }
+
+
+def among(manifests: Manifests, edges: set[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
+    """Those of the edges between components that a release has."""
+    present = {pod.component for pod in manifests.pods}
+    return {edge for edge in edges if present.issuperset(edge[:2])}
+
+
 def edges(manifests: Manifests) -> set[tuple[str, str, int]]:
     """Every (component, component, port) that is allowed between the pods of a release."""
     policies = Policies(manifests)

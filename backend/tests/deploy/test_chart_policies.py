@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deploy.cases import ALL, rendered
-from tests.deploy.policies import End, Policies, edges, ports_of
+from tests.deploy.policies import INTERNET, End, Policies, among, edges, reached
 
 pytestmark = pytest.mark.deploy
 
@@ -29,32 +29,25 @@ EDGES = {
 }
 STRANGER = End({"app.kubernetes.io/name": "other"}, namespace="elsewhere")
 NEIGHBOUR = End({"app.kubernetes.io/name": "other"})
-INTERNET = End({}, address="203.0.113.9")
 WITH_POLICIES = [case for case in ALL if case != "without what can be switched off"]
 
 
 @pytest.mark.parametrize("case", WITH_POLICIES)
 def test_the_named_edges_are_allowed_and_no_other(case: str) -> None:
     manifests = rendered(case)
-    present = {pod.component for pod in manifests.pods}
 
-    assert edges(manifests) == {edge for edge in EDGES if present.issuperset(edge[:2])}
+    assert edges(manifests) == among(manifests, EDGES)
 
 
 @pytest.mark.parametrize("case", WITH_POLICIES)
 def test_nobody_outside_the_release_reaches_more_than_the_page(case: str) -> None:
     manifests = rendered(case)
-    policies = Policies(manifests)
 
-    reached = {
-        (pod.component, port)
-        for source in (STRANGER, NEIGHBOUR, INTERNET)
-        for pod in manifests.pods
-        for port in ports_of(pod)
-        if policies.allow(source, End.of(pod), port)
-    }
+    found = set[tuple[str, int]]().union(
+        *(reached(manifests, source) for source in (STRANGER, NEIGHBOUR, INTERNET))
+    )
 
-    assert reached == (set() if case == "load balancer" else {("web", 8080)})
+    assert found == (set() if case == "load balancer" else {("web", 8080)})
 
 
 def test_page_is_open_to_whom_values_name() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.services.kafka import Kafka
 from tests.services.otlp import OtlpReceiver, ReceivedSpan
 from tests.services.redis import Redis
-from tests.services.stack import Dependencies, Stack
+from tests.services.stack import Stack, dependencies
 from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -26,13 +26,10 @@ def traced(
     redis_server: Redis,
     kafka_server: Kafka,
 ) -> Iterator[Stack]:
-    with kafka_server.topic() as topic:
-        dependencies = Dependencies(
-            fresh_database_url, redis_server.empty(0), kafka_server.bootstrap, topic
-        )
+    with dependencies(fresh_database_url, redis_server, kafka_server) as given:
         stack = Stack(
-            services_directory / f"traced-{topic}",
-            dependencies,
+            services_directory / f"traced-{given.topic}",
+            given,
             environment=otlp.environment | {"OTEL_TRACES_SAMPLER": "parentbased_always_off"},
         )
         with stack.running() as running:

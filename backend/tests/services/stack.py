@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.services.errors import ServiceError, ServiceMissingError
+from tests.services.kafka import Kafka
 from tests.services.nginx import BUILT_SPA, nginx
 from tests.services.ports import free_port
 from tests.services.process import Process
+from tests.services.redis import Redis
 from tests.services.waiting import wait_until
 
 _START_SECONDS = 60
@@ -42,6 +44,13 @@ class Dependencies:
             "MADANG_KAFKA_REPLICATION": str(self.replication),
             "MADANG_KAFKA_GROUP": f"record-{self.topic}",
         }
+
+
+@contextmanager
+def dependencies(database_url: str, redis: Redis, kafka: Kafka) -> Iterator[Dependencies]:
+    """This database, Redis' database 0, emptied, and a new topic, gone after the block."""
+    with kafka.topic() as topic:
+        yield Dependencies(database_url, redis.empty(0), kafka.bootstrap, topic)
 
 
 class Stack:
