@@ -29,14 +29,9 @@ class RedisShipper:
             try:
                 sent = self.step()
                 self._healthy = True
-            except UnavailableError as error:
+            except (UnavailableError, SpoolError, OSError) as error:
                 if self._healthy:
-                    log.warning("redis_unavailable", reason=str(error.__cause__))
-                self._healthy = False
-                stop.wait(RETRY_SECONDS)
-            except (SpoolError, OSError) as error:
-                if self._healthy:
-                    log.error("live_delivery_failed", reason=str(error))
+                    _tell(error)
                 self._healthy = False
                 stop.wait(RETRY_SECONDS)
             else:
@@ -77,3 +72,10 @@ class RedisShipper:
             return False
         self._has_skipped = self._has_skipped or not self._healthy
         return self._healthy
+
+
+def _tell(error: Exception) -> None:
+    if isinstance(error, UnavailableError):
+        log.warning("redis_unavailable", reason=str(error.__cause__))
+    else:
+        log.error("live_delivery_failed", reason=str(error))

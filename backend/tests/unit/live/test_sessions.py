@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Collection
 
 import pytest
@@ -125,5 +126,33 @@ def test_a_session_without_streams_is_not_checked() -> None:
         await watch.check()
 
         assert sessions.checks == [[]]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_watch_that_is_cancelled_as_the_answer_comes_ends(turns: int) -> None:
+    async def scenario() -> None:
+        loop, sessions = asyncio.get_running_loop(), Sessions({"one"})
+
+        def cancel_after(more: int) -> None:
+            if more:
+                loop.call_soon(cancel_after, more - 1)
+            else:
+                running.cancel()
+
+        def answer(digests: Collection[bytes]) -> set[bytes]:
+            valid = sessions.valid_ones(digests)
+            # The loop sleeps while both come, so it meets them in one turn.
+            if len(sessions.checks) == 1:
+                loop.call_soon_threadsafe(time.sleep, 0.01)
+                loop.call_soon_threadsafe(cancel_after, turns)
+            return valid
+
+        watch = SessionWatch(sessions, answer, recheck_seconds=0.05)
+        await open_stream(watch, loaded_hub(), "one")
+        running = asyncio.create_task(watch.run())
+        await asyncio.wait([running])
+        assert len(sessions.checks) == 1
 
     run(scenario())
