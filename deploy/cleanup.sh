@@ -5,8 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly usage='Usage: deploy/cleanup.sh [OPTION...]
 Removes what deploy/deploy.sh installed on the cluster of kubectl'\''s current context, and what collects
-its logs where deploy.sh made that, too, and no other board uses it. The volumes and the Secrets that open them stay: deploy.sh
-finds the data again. Safe to run again.
+its logs, where deploy.sh made that, too, and no other board uses it. The volumes and the Secrets that
+open them stay: deploy.sh finds the data again. Safe to run again.
 
   --namespace NAMESPACE  where [madang]
   --delete-data          remove volumes and Secrets too, and the namespace where deploy.sh made it
@@ -16,7 +16,7 @@ finds the data again. Safe to run again.
 
 readonly patience=180 again="Run the same command again to go on."
 readonly data='^(persistentvolumeclaim|secret)/'
-delete_data=no code=0
+delete_data=no is_collected=no code=0
 
 parse() {
   while [[ $# -gt 0 ]]; do
@@ -184,8 +184,13 @@ show_plan() {
   say "Nothing was changed"
 }
 
-# What collects logs serves other boards, too.
-leave_to_others() {
+# What collects the logs of this namespace, too, is there for others, or somebody else's.
+leave_collection() {
+  if [[ -z $others ]]; then
+    say "What collects logs stays, for deploy.sh did not make its namespace:
+    helm uninstall observability --namespace observability"
+    return
+  fi
   say "What collects logs, traces and metrics stays: it serves $others, too"
   [[ $dry_run == no ]] || return 0
   helm upgrade observability "$deploy/helm/observability" --namespace observability --reuse-values \
@@ -232,15 +237,13 @@ errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap stopped INT TERM
 others=$(collected_besides | paste -sd ,)
-if [[ -n $others ]]; then
-  leave_to_others
-elif collecting made_namespace; then
+if [[ -z $others ]] && collecting made_namespace; then
   collecting clean
   [[ $delete_data == no || $dry_run == yes ]] ||
     say "On each node is left where its log was read up to, some kilobytes: /var/lib/madang-observability"
-elif collected | grep -qx "$namespace"; then
-  say "What collects logs stays, for deploy.sh did not make its namespace:
-    helm uninstall observability --namespace observability"
+elif collected | grep -x "$namespace" >/dev/null; then
+  is_collected=yes
 fi
 clean
+[[ $is_collected == no ]] || leave_collection
 [[ $code == 0 ]]

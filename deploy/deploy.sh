@@ -80,17 +80,17 @@ of_collection() {
   "$@"
 }
 
-# The values that the two charts have to agree on.
+# The values that the two charts have to agree on, where both are installed.
 write_values() {
   local file
   local -a others
+  [[ $collects == yes ]] || return 0
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
   mapfile -t others < <(collected_besides)
   printf 'namespaces: [%s]\n' "$(printf '"%s"\n' "${others[@]}" "$namespace" | paste -sd ,)" >"$scratch/collection.yaml"
   printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
     >"$scratch/madang.yaml"
-  [[ $collects == yes ]] || return 0
   values+=(--values "$scratch/madang.yaml")
   collection_files=("$scratch/collection.yaml" "${collection_files[@]}")
   beside=(--beside "observability=$collection")
