@@ -64,8 +64,12 @@ def _filled(stores: Path, archives: Sequence[Path]) -> Path:
         if archives:
             _linked(_filled(stores, archives[:-1]), store)
             with sandbox(work / "sandbox") as box:
-                containerd_process(box, work / "containerd.log", store).start()
-                load_images(box, archives[-1])
+                containerd = containerd_process(box, work / "containerd.log", store)
+                try:
+                    containerd.start()
+                    load_images(box, archives[-1])
+                finally:
+                    containerd.stop(0)
         else:
             store.mkdir()
         store.rename(target)
