@@ -5,17 +5,20 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 offer_help "Usage: scripts/build-cluster-images.sh
 Builds what has changed of: madang and madang-web, each also as the next version (TAG-next), which
 has one more migration of the database; stand-ins for the official images of MariaDB,
-Redis and Kafka under the names in the chart's values (backend/tests/services/kubernetes/README.md
-says in what they differ); and a shell under the name of Debian's image, for the node itself.
+Redis, Kafka and of what collects logs, traces and metrics, under the names in the charts' values
+(backend/tests/services/kubernetes/README.md says in what they differ); and a shell under the name of
+Debian's image, for the node itself.
 Prints for each the reference and the path of its archive, for \`ctr images import\`. Needs root." "$@"
 
 stand_ins=backend/tests/services/kubernetes/stand_ins
 next=backend/tests/services/kubernetes/next_version
 archives=$(cache_directory)/images/archives
+kube=$(cache_directory)/kube
 kept=4
 
 "$root/scripts/setup-images.sh" >&2
 "$root/scripts/setup-kafka.sh" >&2
+"$root/scripts/setup-kube.sh" observe >&2
 mkdir -p "$archives"
 exec 9>"$archives/lock"
 flock 9
@@ -66,10 +69,10 @@ build_own() {
   done
 }
 
-# image_in_values NAME: its reference, of the chart's values.
+# image_in_values CHART NAME: its reference, of the chart's values.
 image_in_values() {
-  local name=$1
-  sed -n "/^$name:/,/^[a-z]/p" "$root/deploy/helm/madang/values.yaml" |
+  local chart=$1 name=$2
+  sed -n "/^$name:/,/^[a-z]/p" "$root/deploy/helm/$chart/values.yaml" |
     sed -n '/^  image:/,/^  [a-z]/s/^    \(registry\|repository\|tag\): *//p' |
     paste -sd' ' | sed 's#\(.*\) \(.*\) \(.*\)#\1/\2:\3#'
 }
@@ -91,9 +94,17 @@ archive() {
 stand_in() {
   local name=$1 input=$2 reference digest
   shift 2
-  reference=$(image_in_values "$name")
+  reference=$(image_in_values madang "$name")
   digest=$(printf '%s\n' "$reference" "$bases" "$(digest "$stand_ins/$name")" "$input" | short)
   archive "$name" "$reference" "$digest" "$@" "$root/$stand_ins/$name"
+}
+
+# program NAME REFERENCE: an image of one program that the cache has.
+program() {
+  local name=$1 reference=$2 digest
+  digest=$(printf '%s\n' "$reference" "$(<"$kube/$name.stamp")" "$(digest "$stand_ins/program")" | short)
+  archive "$name" "$reference" "$digest" --build-arg "PROGRAM=$name" \
+    --build-context "programs=$kube/bin" "$root/$stand_ins/program"
 }
 
 # What changes most stands last, as the images' reader wants it.
@@ -102,4 +113,8 @@ archive shell docker.io/library/debian:bookworm-slim "$(short <<<"$bases")" --fi
 stand_in mariadb ''
 stand_in redis ''
 stand_in kafka "$(<"$(cache_directory)/kafka/lib.stamp")" --build-context "jars=$(cache_directory)/kafka/lib"
+program otelcol "$(image_in_values observability collector)"
+program loki "$(image_in_values observability loki)"
+program prometheus "$(image_in_values observability prometheus)"
+program jaeger "$(sed -n 's/^ *image: //p' "$root/backend/tests/cluster/jaeger.yaml")"
 own

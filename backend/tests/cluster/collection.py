@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import yaml
 
+from tests.cluster.stores import Stores
 from tests.deploy import tools
 from tests.deploy.observability import FILES, file, rendered
 from tests.services.ports import free_port
@@ -31,24 +30,6 @@ class Store:
     url: str
     otlp: str
 
-    def ask(self, path: str, **parameters: str | int) -> Any:
-        """The JSON that a GET answers with.
-
-        Raises:
-            AssertionError: it is an error; with the store's words.
-        """
-        answer = httpx.get(f"{self.url}{path}", params=parameters, timeout=30)
-        assert answer.status_code == _OK, answer.text
-        return answer.json()
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A log line as Loki has it: the labels of its stream, with what stands beside the line."""
-
-    text: str
-    labels: Mapping[str, str]
-
 
 class Collection:
     """Loki, Jaeger, Prometheus, and the collector as gateway and as agent before them."""
@@ -65,6 +46,7 @@ class Collection:
         self.loki = _loki(directory / "loki")
         self.jaeger = _jaeger(directory / "jaeger")
         self.prometheus = _prometheus(directory / "prometheus")
+        self.stores = Stores(self.loki.url, self.jaeger.url, self.prometheus.url)
         self.otlp_port = free_port()
         self.gateway = _gateway(directory / "gateway", self)
         self.agent = _agent(directory / "agent", self.otlp_port, pods, namespaces)
@@ -83,30 +65,6 @@ class Collection:
             self.gateway.start()
             self.agent.start()
             yield self
-
-    def lines(self, query: str) -> list[Line]:
-        """What Loki finds, of the last hour."""
-        found = self.loki.ask(
-            "/loki/api/v1/query_range", query=query, limit=5000, since="1h", direction="forward"
-        )
-        return [
-            Line(text, {**one["stream"], **(beside[0] if beside else {})})
-            for one in found["data"]["result"]
-            for _, text, *beside in one["values"]
-        ]
-
-    def services_of_trace(self, trace_id: str) -> set[str]:
-        """The services whose spans the trace store has; none while it does not know the trace."""
-        answer = httpx.get(f"{self.jaeger.url}/api/traces/{trace_id}", timeout=30)
-        traces = answer.json()["data"] or []
-        return {
-            process["serviceName"] for trace in traces for process in trace["processes"].values()
-        }
-
-    def value(self, query: str) -> float | None:
-        """What Prometheus answers to a query of one value, now."""
-        result = self.prometheus.ask("/api/v1/query", query=query)["data"]["result"]
-        return float(result[0]["value"][1]) if result else None
 
 
 def _loki(directory: Path) -> Store:

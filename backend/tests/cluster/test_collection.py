@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.collection import Collection
 from tests.cluster.pod_logs import ContainerLog
+from tests.cluster.stores import ask
 from tests.deploy.test_dashboard import expressions, put_in, questions
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
@@ -94,17 +95,13 @@ def call_id(board: Stack, logs: dict[str, ContainerLog]) -> str:
     return call
 
 
-def texts(collection: Collection, query: str) -> list[str]:
-    return [line.text for line in collection.lines(query)]
-
-
 def wait_for(collection: Collection, log: ContainerLog) -> None:
     """Until Loki has each line of a log once; the file's order is that of the lines."""
     query = f'{{k8s_pod_name="{log.pod}", k8s_container_name="{log.container}"}}'
     wanted = sorted(log.written)
 
     def found() -> bool:
-        there = sorted(texts(collection, query))
+        there = sorted(collection.stores.texts(query))
         assert len(there) <= len(wanted), "something arrived twice"
         return there == wanted
 
@@ -123,7 +120,9 @@ def test_one_request_shows_its_line_and_its_trace_under_one_id(
     collection: Collection, call_id: str
 ) -> None:
     query = f'{{service_name="madang-api"}} |= "{call_id}"'
-    (line,) = wait_until(lambda: collection.lines(query), ARRIVAL_SECONDS, "the line of the call")
+    (line,) = wait_until(
+        lambda: collection.stores.lines(query), ARRIVAL_SECONDS, "the line of the call"
+    )
 
     assert json.loads(line.text)["trace_id"] == TRACE
     assert line.labels["trace_id"] == TRACE
@@ -133,7 +132,7 @@ def test_one_request_shows_its_line_and_its_trace_under_one_id(
     assert line.labels["k8s_container_name"] == "api"
     services = {"madang-api", "madang-ship", "madang-record"}
     wait_until(
-        lambda: collection.services_of_trace(line.labels["trace_id"]) == services,
+        lambda: collection.stores.services_of_trace(line.labels["trace_id"]) == services,
         ARRIVAL_SECONDS,
         "the trace",
     )
@@ -147,13 +146,13 @@ def test_every_line_of_every_process_arrives_once(
     for log in logs.values():
         wait_for(collection, log)
     for name in ("web", "api", "ship", "record", "live"):
-        assert texts(collection, f'{{service_name="madang-{name}"}}'), name
+        assert collection.stores.texts(f'{{service_name="madang-{name}"}}'), name
 
 
 def test_a_span_leads_to_the_lines_of_its_trace(collection: Collection, call_id: str) -> None:
     query = f'{{service_name="madang-api"}} | trace_id="{TRACE}"'
 
-    found = wait_until(lambda: texts(collection, query), ARRIVAL_SECONDS, "the lines")
+    found = wait_until(lambda: collection.stores.texts(query), ARRIVAL_SECONDS, "the lines")
 
     assert any(call_id in text for text in found)
 
@@ -162,7 +161,7 @@ def test_a_span_leads_to_the_lines_of_its_trace(collection: Collection, call_id:
 def test_nginx_lines_are_of_the_web_and_of_the_trace_that_came(collection: Collection) -> None:
     query = f'{{service_name="madang-web"}} | trace_id="{TRACE}" | json | status="201"'
 
-    (line,) = wait_until(lambda: collection.lines(query), ARRIVAL_SECONDS, "nginx's line")
+    (line,) = wait_until(lambda: collection.stores.lines(query), ARRIVAL_SECONDS, "nginx's line")
 
     assert json.loads(line.text)["path"] == "/api/messages"
     assert line.labels["k8s_pod_name"] == "board-web-0"
@@ -176,7 +175,9 @@ def test_metrics_count_each_request_once_over_all_workers(collection: Collection
         'http_route="/api/messages"})'
     )
 
-    wait_until(lambda: collection.value(query) == REQUESTS, ARRIVAL_SECONDS, f"{REQUESTS} requests")
+    wait_until(
+        lambda: collection.stores.value(query) == REQUESTS, ARRIVAL_SECONDS, f"{REQUESTS} requests"
+    )
 
 
 @pytest.mark.usefixtures("call_id")
@@ -189,13 +190,13 @@ def test_prometheus_has_what_the_dashboard_asks_for(collection: Collection) -> N
         wait_until(lambda: not _unanswered(collection, usual), ARRIVAL_SECONDS, "every answer")
     assert _unanswered(collection, usual) == []
     for question in questions():
-        collection.prometheus.ask("/api/v1/query", query=question)
-    rules = collection.prometheus.ask("/api/v1/rules")["data"]["groups"]
+        ask(collection.prometheus.url, "/api/v1/query", query=question)
+    rules = ask(collection.prometheus.url, "/api/v1/rules")["data"]["groups"]
     assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
 
 
 def _unanswered(collection: Collection, questions: list[str]) -> list[str]:
-    return [question for question in questions if collection.value(question) is None]
+    return [question for question in questions if collection.stores.value(question) is None]
 
 
 def test_loki_understands_what_the_dashboard_asks(collection: Collection) -> None:
@@ -203,7 +204,7 @@ def test_loki_understands_what_the_dashboard_asks(collection: Collection) -> Non
 
     assert asked
     for question in asked:
-        collection.lines(put_in(question).replace("$text", ""))
+        collection.stores.lines(put_in(question).replace("$text", ""))
 
 
 def test_levels_traces_and_services_come_out_of_any_line(
@@ -221,7 +222,9 @@ def test_levels_traces_and_services_come_out_of_any_line(
     )
     wait_for(collection, log)
 
-    lines = {line.text: line.labels for line in collection.lines(f'{{k8s_pod_name="{log.pod}"}}')}
+    lines = {
+        line.text: line.labels for line in collection.stores.lines(f'{{k8s_pod_name="{log.pod}"}}')
+    }
     services = [lines[text]["service_name"] for text in log.written]
     assert services == [
         "madang-api", "madang-record", "madang-live", "writer", "writer", "madang-ship", "writer",
@@ -237,7 +240,7 @@ def test_another_namespace_is_left_alone(collection: Collection, pods: Path) -> 
     log.write("for us")
     wait_for(collection, log)
 
-    assert texts(collection, '{k8s_namespace_name="elsewhere"}') == []
+    assert collection.stores.texts('{k8s_namespace_name="elsewhere"}') == []
 
 
 def test_restart_of_the_agent_neither_loses_nor_doubles(collection: Collection, pods: Path) -> None:
@@ -261,7 +264,7 @@ def test_killed_agent_and_gateway_lose_nothing(collection: Collection, pods: Pat
         process.start()
 
     def there() -> list[str]:
-        return texts(collection, f'{{k8s_pod_name="{log.pod}"}}')
+        return collection.stores.texts(f'{{k8s_pod_name="{log.pod}"}}')
 
     wait_until(lambda: set(log.written) <= set(there()), ARRIVAL_SECONDS, "every line")
     # What was on its way at a kill is sent again: at most once for each of the three.
