@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
 
 from madang.cli import main
@@ -78,6 +78,26 @@ def test_upgrade_by_four_at_once_happens_once(empty: Database) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == [Outcome.current] * 3 + [Outcome.migrated]
+
+
+def test_upgrade_holds_its_lock_until_what_it_did_is_committed(empty: Database) -> None:
+    """Else the next one begins with what was before, and does it once more."""
+    held: list[bool] = []
+    with empty.reads.connect() as other:
+        holder = text("SELECT IS_USED_LOCK(CONCAT('madang-', SHA1(:name)))")
+
+        def commits(connection: Connection) -> None:
+            if connection.engine is not empty.reads:
+                found = other.execute(holder, {"name": empty.url.database}).scalar()
+                held.append(found is not None)
+
+        event.listen(Engine, "commit", commits)
+        try:
+            upgrade(empty)
+        finally:
+            event.remove(Engine, "commit", commits)
+    assert held
+    assert all(held)
 
 
 def test_upgrade_waits_for_the_lock_of_its_database_only(

@@ -157,27 +157,6 @@ def test_kafka_makes_no_topic_by_itself(kafka_server: Kafka, kafka_topic: str) -
     assert kafka_topic not in kafka_server.admin.list_topics(timeout=5).topics
 
 
-def test_kafka_of_three_nodes_acknowledges_without_one_of_them(services_directory: Path) -> None:
-    with kafka(services_directory / "own-kafka", nodes=3) as cluster:
-        cluster.create_topic("api-logs")
-        assert acknowledged_offset(cluster, "api-logs") == 0
-        first = cluster.nodes[0]
-        first.kill()
-        assert not is_alive(first.process.pid)
-        assert acknowledged_offset(cluster, "api-logs") == 1
-        first.start()
-        wait_until(cluster.is_whole, 30, "the killed node to come back")
-        second = cluster.nodes[1]
-        second.pause()
-        assert acknowledged_offset(cluster, "api-logs") == 2
-        second.resume()
-        cluster.kill()
-        cluster.start()
-        assert acknowledged_offset(cluster, "api-logs") == 3
-        pids = [node.process.pid for node in cluster.nodes]
-    assert not any(is_alive(pid) for pid in pids)
-
-
 def test_kafka_single_node_comes_back_on_its_port_and_data(services_directory: Path) -> None:
     with kafka(services_directory / "one-kafka") as cluster:
         cluster.create_topic("api-logs")

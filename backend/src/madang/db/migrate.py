@@ -151,14 +151,18 @@ def _alone(engine: Engine) -> Iterator[Connection]:
     On SQLite one immediate transaction holds everything; on MariaDB, whose DDL commits by itself,
     a lock by name that a dead connection loses.
     """
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            yield connection
+            with connection.begin():
+                yield connection
             return
         given = connection.execute(text(f"SELECT GET_LOCK({_LOCK}, {LOCK_SECONDS})")).scalar()
+        connection.rollback()
         if given != 1:
             raise DatabaseUnavailableError("Another migration of this database is running")
         try:
-            yield connection
+            # Who gets the lock next has to see the new revision.
+            with connection.begin():
+                yield connection
         finally:
             connection.execute(text(f"DO RELEASE_LOCK({_LOCK})"))
