@@ -22,7 +22,7 @@ up: setup ## Run the whole system on this machine: nginx, api, live, ship, recor
 
 .PHONY: test
 test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to pytest
-	@cd backend && exec .venv/bin/pytest $(call side_by_side,3) $(ARGS)
+	@cd backend && exec .venv/bin/pytest $(call side_by_side,auto) $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
@@ -31,7 +31,7 @@ test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one
 
 .PHONY: check
 check: setup ## Run all linters and type checkers, and the web application's tests
-	@$(MAKE) -j2 --output-sync=target check-backend check-frontend check-scripts
+	@$(MAKE) -j2 --output-sync=target test-frontend check-frontend check-backend check-scripts
 
 .PHONY: setup
 setup: setup-run setup-services ## Install everything once: for run, up, test and the measurements
@@ -61,13 +61,16 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 	rm -rf backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis
 	find backend deploy -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: check-backend check-frontend check-scripts
+.PHONY: check-backend check-frontend check-scripts test-frontend
 check-backend:
 	@cd backend && .venv/bin/ruff check $(linted) && .venv/bin/ruff format --check $(linted)
 	@cd backend && .venv/bin/mypy && .venv/bin/mypy ../deploy/dev ../deploy/helm ../deploy/rollout && .venv/bin/lint-imports
 
 check-frontend:
 	@cd frontend && npm run --silent check
+
+test-frontend:
+	@cd frontend && npm run --silent test
 
 check-scripts:
 	@scripts/check-shell.sh

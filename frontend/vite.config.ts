@@ -52,5 +52,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8080' } },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.ts'] },
+  // By itself it leaves one core free, which on two is half of them.
+  test: { environment: 'happy-dom', include: ['src/**/*.test.ts'], maxWorkers: '100%' },
 })

@@ -25,6 +25,8 @@ from tests.services.stack import Embedded, Stack, dependencies
 from tests.services.workspace import temporary_directory
 
 TOGETHER = ("tests/chaos/", "tests/cluster/three_nodes/")
+LONGEST = ("tests/chaos/", "tests/integration/test_system.py", "tests/e2e/", "tests/integration/")
+"""These begin first, for several processes to end at the same time."""
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)
@@ -37,6 +39,20 @@ class _Sharing(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        ranks = [rank for rank, path in enumerate(LONGEST) if item.nodeid.startswith(path)]
+        return min(ranks, default=len(LONGEST))
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers for two cores: chaos compares waiting times, and gets more room."""
+    return 4 if "not chaos" in config.option.markexpr else 3
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.visit import signed_in
@@ -10,9 +9,6 @@ from tests.services.waiting import wait_until
 
 HEAL_MS = 40_000
 """A stream that was lost is tried again at growing intervals, and history follows behind."""
-
-only_embedded = pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
-only_services = pytest.mark.parametrize("board_url", ["services"], indirect=True)
 
 
 def call(visitor: BrowserContext, times: int = 1) -> list[str]:

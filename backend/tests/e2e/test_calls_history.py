@@ -12,15 +12,13 @@ from madang.calls.event import new_call_id
 from tests.e2e.calls import (
     HEAL_MS,
     call,
-    only_embedded,
-    only_services,
     recorded,
     row,
     shown,
     watch,
     whole_row,
 )
-from tests.e2e.visit import scrolls_sideways, signed_in, violations
+from tests.e2e.visit import only_embedded, only_services, scrolls_sideways, signed_in, violations
 from tests.services.stack import Stack
 from tests.services.waiting import wait_until
 
@@ -90,6 +88,7 @@ def test_paging_stays_put_while_calls_arrive(visitor: BrowserContext) -> None:
     expect(page.get_by_role("button", name="새 호출")).to_have_count(0)
 
 
+@only_embedded
 @pytest.mark.parametrize("view", ["live", "history"])
 def test_row_opens_by_keyboard_and_gives_the_focus_back(visitor: BrowserContext, view: str) -> None:
     page, _ = watch(visitor, view)

