@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from madang import delivery
+from madang.recording import record
+from madang.shipping import ship
 from measure.samples import Samples
 
 
 def main() -> None:
     """Run until SIGTERM, then write what was seen."""
     file, command, _, port = sys.argv[1:]
-    run = {"record": delivery.record, "ship": delivery.ship}[command]
+    run = {"record": record, "ship": ship}[command]
     samples = Samples()
     with samples.taken():
         run("127.0.0.1", int(port))

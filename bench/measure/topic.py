@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # its own __all__ lacks it
 
 from madang.calls.event import CallEvent, encode
-from madang.calls.received import TRACEPARENT_HEADER
+from madang.calls.kafka import TRACEPARENT_HEADER
 from tests.services.errors import ServiceError
 from tests.services.kafka import Kafka
 

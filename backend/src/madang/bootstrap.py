@@ -1,8 +1,7 @@
-"""Puts the processes together. The only place that constructs adapters."""
+"""Puts `madang api` and `madang live` together."""
 
 import json
 import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import redis
 import structlog
 from flask import Flask
 
@@ -32,7 +30,7 @@ from madang.calls.service import CallLogService, StatisticsService
 from madang.calls.spool import SpoolWriter
 from madang.clock import rfc3339, utc_now
 from madang.db import migrate as schema
-from madang.db.engine import PROBE_SECONDS, REQUEST_SECONDS, Database
+from madang.db.engine import REQUEST_SECONDS, Database, asked_database
 from madang.errors import SpoolFullError
 from madang.http.app import create_app
 from madang.http.guard import Authenticate
@@ -48,30 +46,22 @@ from madang.messages.routes import messages_blueprint
 from madang.messages.service import MessageService
 from madang.settings import Settings
 from madang.system.figures import spool_figures
-from madang.system.models import TopicEnds
 from madang.system.reports import MemoryReports, ProcessReports, RedisReports
 from madang.system.routes import system_blueprint
 from madang.system.service import SystemService
 from madang.system.watch import ProcessWatch
-from madang.telemetry import Figures, Telemetry, configure
+from madang.telemetry import Telemetry, configure
+from madang.wiring import API, LIVE, SERVICES, instance_of, redis_client, watch_process
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = structlog.get_logger(__name__)
 
-API, SHIP, RECORD, LIVE = "madang-api", "madang-ship", "madang-record", "madang-live"
 API_WORKER = "madang.bootstrap:api_worker"
-SERVICES = (API, SHIP, RECORD, LIVE)
 THREADS_VARIABLE = "MADANG_API_THREADS"
 STARTED_VARIABLE = "MADANG_API_STARTED_AT"
-REDIS_SECONDS = 2.0
 TELEMETRY_SECONDS = 3.0
-
-
-def instance_of(settings: Settings) -> str:
-    """The name of this pod or host in the call log."""
-    return (settings.instance or socket.gethostname())[:128]
 
 
 def session_service(
@@ -143,15 +133,6 @@ def open_spool(settings: Settings) -> SpoolWriter:
     )
 
 
-def asked_database(settings: Settings) -> Database:
-    """For what only asks how the database is: one that hangs is found out within two seconds.
-
-    Its connections are its own, so probes neither wait for requests nor take their connections.
-    """
-    url = settings.require_database_url()
-    return Database(url, pool_size=2, answer_seconds=PROBE_SECONDS)
-
-
 def spool_check(spool: SpoolWriter) -> str | None:
     """For readiness: a remark where calls went unrecorded.
 
@@ -162,15 +143,6 @@ def spool_check(spool: SpoolWriter) -> str | None:
         raise SpoolFullError
     unrecorded = spool.unrecorded()
     return f"{unrecorded} calls were answered and not recorded" if unrecorded else None
-
-
-def redis_client(settings: Settings) -> redis.Redis:
-    """A connection pool that gives up within two seconds."""
-    return redis.Redis.from_url(
-        settings.require_redis_url(),
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-    )
 
 
 def api_worker() -> "WSGIApplication":
@@ -194,7 +166,7 @@ def api_worker() -> "WSGIApplication":
     key, copies = settings.require_secret_key(), RedisSessionCache(cache, watch)
     reports = RedisReports(url)
     dependencies = {
-        "database": Dependency(asked_database(settings).ping),
+        "database": Dependency(asked_database(settings.require_database_url()).ping),
         "redis": Dependency(recent.ping, needed=False),
         "spool": Dependency(lambda: spool_check(spool), needed=False),
     }
@@ -263,7 +235,7 @@ def live(host: str, port: int) -> None:
     authenticate = authenticator(sessions, secure=settings.secure_cookies)
     feature = Live(RedisBus(settings.require_redis_url()), authenticate, sessions.valid_sessions)
     dependencies = {
-        "database": Dependency(asked_database(settings).ping),
+        "database": Dependency(asked_database(settings.require_database_url()).ping),
         "redis": Dependency(feature.check),
     }
     watch = watch_process(
@@ -284,24 +256,6 @@ def live(host: str, port: int) -> None:
             lifespan=feature.running,
         )
     telemetry.shutdown()
-
-
-def watch_process(
-    service_name: str,
-    settings: Settings,
-    telemetry: Telemetry,
-    dependencies: Mapping[str, Dependency],
-    measure: Callable[[], Figures],
-    *,
-    reports: ProcessReports | None,
-    topic: Callable[[], TopicEnds | None] = lambda: None,
-) -> ProcessWatch:
-    """A watch over this process, whose figures are metrics too; not started."""
-    watch = ProcessWatch(
-        service_name, instance_of(settings), dependencies, measure, reports, topic=topic
-    )
-    telemetry.observe_figures(watch.figures)
-    return watch
 
 
 def system_service(

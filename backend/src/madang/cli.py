@@ -106,7 +106,7 @@ def live(host: str, port: int) -> None:
 @_listens(5002)
 def ship(host: str, port: int) -> None:
     """Send the spooled calls to Kafka and to Redis."""
-    from madang.delivery import ship as run
+    from madang.shipping import ship as run
 
     run(host, port)
 
@@ -115,7 +115,7 @@ def ship(host: str, port: int) -> None:
 @_listens(5003)
 def record(host: str, port: int) -> None:
     """Write the calls that came through Kafka into history and statistics."""
-    from madang.delivery import record as run
+    from madang.recording import record as run
 
     run(host, port)
 

@@ -16,12 +16,10 @@ from madang.accounts.sessions import NoSessionCache
 from madang.bootstrap import (
     build_app,
     captured,
-    instance_of,
     open_spool,
     session_service,
     spool_check,
     system_service,
-    watch_process,
 )
 from madang.calls import history
 from madang.calls.event import encode
@@ -40,9 +38,11 @@ from madang.http.spa import embedded_app
 from madang.live.app import Live
 from madang.live.bus import LocalBus
 from madang.settings import Settings
-from madang.system.figures import history_figures, spool_figures
+from madang.system.figures import spool_figures
 from madang.system.reports import MemoryReports
+from madang.system.store import history_figures
 from madang.telemetry import Figures, configure
+from madang.wiring import instance_of, watch_process
 
 SERVICE = "madang"
 API_THREADS = 16

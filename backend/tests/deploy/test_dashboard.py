@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from madang.bootstrap import API, LIVE, RECORD, SHIP
+from madang.wiring import API, LIVE, RECORD, SHIP
 from tests.deploy import tools
 from tests.deploy.metrics import exported_names, unknown_in
 from tests.deploy.observability import file, rendered

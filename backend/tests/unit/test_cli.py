@@ -1,5 +1,7 @@
 """The command line: accounts, and errors as one line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,21 @@ def test_upkeep_that_is_asked_wrongly_is_one_line(
     assert refused.exit_code == 2
     assert refused.output.count("\n") == 1
     assert named in refused.output
+
+
+@pytest.mark.parametrize(
+    ("module", "strangers"),
+    [
+        ("madang.cli", {"sqlalchemy", "redis", "confluent_kafka", "flask", "opentelemetry.sdk"}),
+        ("madang.shipping", {"sqlalchemy", "alembic", "numpy", "argon2"}),
+        ("madang.recording", {"argon2", "numpy"}),
+        ("madang.bootstrap", {"confluent_kafka"}),
+    ],
+)
+def test_process_loads_only_its_own_libraries(module: str, strangers: set[str]) -> None:
+    """What it does not use would cost it memory, and time at each start."""
+    code = f"import {module}, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert strangers & set(loaded.stdout.split()) == set()

@@ -17,6 +17,10 @@ log = structlog.get_logger(__name__)
 
 Client = TypeVar("Client")
 
+TRACEPARENT_HEADER = "traceparent"
+FORMER_TOPIC_HEADER = "madang-former-topic"
+"""What the shipper knows of the topic that was deleted before this one was made."""
+
 ADMIN_SECONDS = 10.0
 DESCRIBE_SECONDS = 3.0
 _SASL = frozenset({KafkaSecurity.sasl_plaintext, KafkaSecurity.sasl_ssl})

@@ -6,11 +6,8 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
+from madang.calls.kafka import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
 from madang.calls.recorder import RawEvent
-
-TRACEPARENT_HEADER = "traceparent"
-FORMER_TOPIC_HEADER = "madang-former-topic"
-"""What the shipper knows of the topic that was deleted before this one was made."""
 
 
 class Received(NamedTuple):

@@ -17,8 +17,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from opentelemetry.trace import Span, SpanKind
 
 from madang.calls.in_flight import Progress, Sent
-from madang.calls.kafka import client_config, connected
-from madang.calls.received import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
+from madang.calls.kafka import (
+    FORMER_TOPIC_HEADER,
+    TRACEPARENT_HEADER,
+    client_config,
+    connected,
+)
 from madang.calls.spool import HEADER_BYTES, Reader, Record, Segment, SpoolReader
 from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation, TopicWatch

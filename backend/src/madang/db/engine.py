@@ -123,6 +123,14 @@ class Database:
         self.writes.dispose()
 
 
+def asked_database(url: str) -> Database:
+    """For what only asks how the database is: one that hangs is found out within two seconds.
+
+    Its connections are its own, so probes neither wait for requests nor take their connections.
+    """
+    return Database(url, pool_size=2, answer_seconds=PROBE_SECONDS)
+
+
 def migration_engine(database: Database) -> Engine:
     """Connections for migrations: none is kept, and a statement may take as long as it needs."""
     arguments = _connect_args(database.is_sqlite, ANSWER_SECONDS)

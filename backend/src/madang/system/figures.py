@@ -1,13 +1,10 @@
-"""The figures of each kind of process, measured now."""
+"""The figures of a spool, measured now."""
 
 from pathlib import Path
 
 from madang.calls.spool import spool_state
 from madang.clock import Clock
-from madang.db.engine import Database
-from madang.errors import SpoolError, UnavailableError
-from madang.system import store
-from madang.system.models import TopicEnds
+from madang.errors import SpoolError
 from madang.telemetry import Figures
 
 SPOOL_FIGURES = (
@@ -39,19 +36,6 @@ def spool_figures(directory: Path, clock: Clock) -> Figures:
         "torn": state.torn,
         "unreadable": state.unreadable,
     }
-
-
-def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
-    """How far history is; None where the database or the brokers do not say, which a check says."""
-    try:
-        with database.read() as connection:
-            return {
-                "lag_messages": store.unrecorded_messages(connection, ends) if ends else None,
-                "lost": store.lost_messages(connection),
-                "rejected_total": store.rejected_count(connection),
-            }
-    except UnavailableError:
-        return dict.fromkeys(("lag_messages", "lost", "rejected_total"))
 
 
 def spool_remark(directory: Path) -> str | None:

@@ -2,7 +2,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
-from madang.calls.received import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER, received_from
+from madang.calls.kafka import FORMER_TOPIC_HEADER, TRACEPARENT_HEADER
+from madang.calls.received import received_from
 from madang.calls.recorder import RawEvent
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
