@@ -4,6 +4,8 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.util import Finalize
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_AGAIN_SECONDS = 0.5
 
 
 def load_worker(target: str) -> "WSGIApplication":
@@ -26,6 +29,7 @@ def load_worker(target: str) -> "WSGIApplication":
         target: `package.module:function`; the function takes nothing and gives the application.
     """
     die_with_parent()
+    _wake_for_signals()
     module, _, name = target.partition(":")
     factory: Callable[[], WSGIApplication] = getattr(import_module(module), name)
     try:
@@ -45,6 +49,26 @@ def let_workers_be_stopped() -> None:
         after_in_parent=_unblock_signals,
         after_in_child=_reset_signals,
     )
+
+
+def _wake_for_signals() -> None:
+    """For a worker: a signal to stop is raised once more, half a second after it came.
+
+    Its main thread waits for the end in C. What comes just before it begins to wait is noted and
+    does not wake it, so it would serve on until it is killed; the second changes nothing else.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    main = threading.get_ident()
+
+    def raise_again() -> None:
+        while (number := os.read(reading, 1)[0]) not in _STOP_SIGNALS:
+            pass
+        time.sleep(_AGAIN_SECONDS)
+        signal.pthread_kill(main, number)
+
+    threading.Thread(target=raise_again, name="signals", daemon=True).start()
 
 
 def _reset_signals() -> None:

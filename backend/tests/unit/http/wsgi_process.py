@@ -1,8 +1,11 @@
 """A process that serves by `serve_wsgi`; run with a port, workers and a directory for notes."""
 
+import _thread
 import os
+import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,7 @@ def make() -> "WSGIApplication":
     notes = Path(os.environ[NOTES])
     if (notes / "refuse").exists():
         raise ConfigurationError("MADANG_TEST is not set")
+    stop_unheard(notes)
     blueprint = Blueprint("test", __name__, url_prefix="/api")
 
     @blueprint.post("/echo")
@@ -53,6 +57,17 @@ def make() -> "WSGIApplication":
 
     at_worker_end(note_end)
     return create_app([blueprint], lambda _request: None)
+
+
+def stop_unheard(notes: Path) -> None:
+    """Note a signal to stop when the main thread waits already, without waking it."""
+
+    def stop() -> None:
+        while not (notes / "stop now").exists():
+            time.sleep(0.01)
+        _thread.interrupt_main(signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
 
 
 if __name__ == "__main__":
