@@ -116,5 +116,5 @@ stand_in kafka "$(<"$(cache_directory)/kafka/lib.stamp")" --build-context "jars=
 program otelcol "$(image_in_values observability collector)"
 program loki "$(image_in_values observability loki)"
 program prometheus "$(image_in_values observability prometheus)"
-program jaeger "$(sed -n 's/^ *image: //p' "$root/backend/tests/cluster/jaeger.yaml")"
+program jaeger "$(sed -n 's/^ *image: //p' "$root/backend/tests/cluster/jaeger/deployment.yaml")"
 own

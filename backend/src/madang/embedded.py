@@ -39,8 +39,8 @@ from madang.live.app import Live
 from madang.live.bus import LocalBus
 from madang.settings import Settings
 from madang.system.figures import spool_figures
+from madang.system.history_figures import history_figures
 from madang.system.reports import MemoryReports
-from madang.system.store import history_figures
 from madang.telemetry import Figures, configure
 from madang.wiring import instance_of, watch_process
 

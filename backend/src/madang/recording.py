@@ -11,8 +11,8 @@ from madang.http.asgi import probes_app
 from madang.http.health import Dependency
 from madang.http.server import serving_beside
 from madang.settings import Settings
+from madang.system.history_figures import history_figures
 from madang.system.reports import RedisReports
-from madang.system.store import history_figures
 from madang.system.topic import TopicReach
 from madang.telemetry import configure
 from madang.wiring import (

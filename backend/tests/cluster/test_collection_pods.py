@@ -38,7 +38,7 @@ REQUESTS = 60
 def traces(cluster: Cluster, namespace: str) -> str:
     """The namespace of a store of traces."""
     here = f"--namespace={namespace}"
-    cluster.apply(Path(__file__).with_name("jaeger.yaml").read_text(), here)
+    cluster.kubectl("apply", here, "--filename", Path(__file__).with_name("jaeger"))
     cluster.kubectl("rollout", "status", "deployment/jaeger", here, "--timeout=120s", seconds=150)
     return namespace
 
@@ -47,7 +47,13 @@ def traces(cluster: Cluster, namespace: str) -> str:
 def scripts(
     cluster: Cluster, images: Images, traces: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scripts]:
-    """For a namespace that is not there yet, with what collects."""
+    """For a namespace that is not there yet, with what collects.
+
+    Raises:
+        ServiceError: something collects already, which is not ours to change and to remove.
+    """
+    if cluster.try_kubectl("get", "namespace", COLLECTION) is not None:
+        raise ServiceError(f"the cluster has a namespace {COLLECTION} already")
     directory = tmp_path_factory.mktemp("values")
     board, collection = directory / "board.yaml", directory / "collection.yaml"
     board.write_text(yaml.safe_dump({"image": {"registry": images.registry, "tag": images.tag}}))
@@ -120,7 +126,7 @@ def test_a_call_is_found_by_service_and_pod_and_leads_to_its_trace(
 
 
 @pytest.mark.usefixtures("call_id")
-def test_requests_are_counted_once(board: Release, stores: Stores) -> None:
+def test_requests_are_counted_over_all_workers(board: Release, stores: Stores) -> None:
     query = (
         f'sum(http_server_request_duration_seconds_count{{job="madang-api",'
         f'k8s_namespace_name="{board.namespace}",http_request_method="GET",'
@@ -132,6 +138,10 @@ def test_requests_are_counted_once(board: Release, stores: Stores) -> None:
 
 @pytest.mark.usefixtures("call_id")
 def test_every_line_of_every_container_arrives_once(board: Release, stores: Stores) -> None:
+    restarts = [
+        one["name"] for pod in board.pods() for one in _statuses(pod) if one["restartCount"]
+    ]
+    assert restarts == [], "kubectl logs shows no run but the last"
     lines = [_wait_for_lines(board, stores, *names) for names in _containers(board)]
     assert sum(lines) > 2 * REQUESTS
     found = {line.labels["service_name"] for line in stores.lines('{k8s_pod_name=~"madang-.*"}')}
@@ -177,7 +187,7 @@ def _containers(board: Release) -> list[tuple[str, str]]:
 
 def _statuses(pod: Any) -> list[Any]:
     status = pod["status"]
-    return [*status.get("initContainerStatuses", ()), *status["containerStatuses"]]
+    return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
 
 
 def _wait_for_lines(board: Release, stores: Stores, pod: str, container: str) -> int:

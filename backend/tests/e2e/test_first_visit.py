@@ -132,7 +132,6 @@ def test_no_page_scrolls_sideways(visitor: BrowserContext) -> None:
             assert not scrolls_sideways(page), (path, width)
 
 
-@only_embedded
 def test_api_page_shows_the_operations_from_our_own_files(visitor: BrowserContext) -> None:
     page = visitor.new_page()
     page.goto("/api/docs")

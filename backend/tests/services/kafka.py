@@ -90,14 +90,6 @@ class KafkaNode:
         """SIGKILL."""
         self.process.kill()
 
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open and nobody answers."""
-        self.process.pause()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
-
 
 class Kafka:
     """A cluster; `nodes` is empty when it is not ours."""

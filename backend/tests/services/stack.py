@@ -18,7 +18,7 @@ from tests.services.process import Process
 from tests.services.redis import Redis
 from tests.services.waiting import wait_until
 
-_START_SECONDS = 120
+_START_SECONDS = 90
 _STOP_SECONDS = 15
 _SECRET_KEY = "only-for-tests-only-for-tests-only-for-tests"
 

@@ -219,6 +219,10 @@ class SignalEvent(threading.Event):
         with contextlib.suppress(BlockingIOError):  # then there is enough in it already
             os.write(self._writing, b"\0")
 
+    def is_set(self) -> bool:
+        """Whether `wait` would return at once."""
+        return bool(select.select([self._reading], [], [], 0)[0])
+
     def clear(self) -> None:
         """Nothing to do: `wait` takes away what let it return."""
 

@@ -1,13 +1,10 @@
-"""Questions to the call log's tables."""
+"""Questions to the call log's tables. SQL only."""
 
 from sqlalchemy import Connection, func, select, text
 
 from madang.calls.models import KafkaOffset
 from madang.calls.models import RejectedEvent as RejectedRow
-from madang.db.engine import Database
-from madang.errors import UnavailableError
 from madang.system.models import RejectedEvent, TopicEnds
-from madang.telemetry import Figures
 
 MOST_COUNTED = 10_000
 """Rejected events are counted no further: the rows hold their bytes, so counting reads them."""
@@ -57,16 +54,3 @@ def server_version(connection: Connection) -> str:
     if connection.dialect.name == "sqlite":
         return f"SQLite {connection.execute(text('SELECT sqlite_version()')).scalar_one()}"
     return str(connection.execute(text("SELECT VERSION()")).scalar_one())
-
-
-def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
-    """How far history is; None where the database or the brokers do not say, which a check says."""
-    try:
-        with database.read() as connection:
-            return {
-                "lag_messages": unrecorded_messages(connection, ends) if ends else None,
-                "lost": lost_messages(connection),
-                "rejected_total": rejected_count(connection),
-            }
-    except UnavailableError:
-        return dict.fromkeys(("lag_messages", "lost", "rejected_total"))

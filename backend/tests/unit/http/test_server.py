@@ -298,11 +298,12 @@ def test_event_is_set_by_a_handler_at_any_line_of_its_wait(event: SignalEvent) -
         os.kill(os.getpid(), signal.SIGUSR1)
         return interrupt
 
+    before = sys.gettrace()
     sys.settrace(interrupt)
     try:
         assert event.wait(START_SECONDS)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 def test_event_wakes_for_a_signal_that_was_noted_without_waking(event: SignalEvent) -> None:
@@ -320,8 +321,9 @@ def test_event_that_is_not_set_is_waited_for_and_one_set_counts_once(event: Sign
     while event.wait(0):
         pass
     event.set()
+    assert event.is_set()
     assert event.wait(0)
-    assert not event.wait(0)
+    assert not event.is_set()
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])

@@ -1,0 +1,20 @@
+"""The figures of history, measured now; apart from those of a spool, which need no database."""
+
+from madang.db.engine import Database
+from madang.errors import UnavailableError
+from madang.system import store
+from madang.system.models import TopicEnds
+from madang.telemetry import Figures
+
+
+def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
+    """How far history is; None where the database or the brokers do not say, which a check says."""
+    try:
+        with database.read() as connection:
+            return {
+                "lag_messages": store.unrecorded_messages(connection, ends) if ends else None,
+                "lost": store.lost_messages(connection),
+                "rejected_total": store.rejected_count(connection),
+            }
+    except UnavailableError:
+        return dict.fromkeys(("lag_messages", "lost", "rejected_total"))
