@@ -1,9 +1,8 @@
 """`python -m measure.receiver PORT`: takes OpenTelemetry data and keeps none of it."""
 
-import signal
 import sys
-import threading
 
+from madang.signals import stop_event
 from tests.services.otlp import otlp_receiver
 
 _EMPTY_EVERY_SECONDS = 1.0
@@ -11,8 +10,7 @@ _EMPTY_EVERY_SECONDS = 1.0
 
 def main() -> None:
     """Receive until SIGTERM."""
-    ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    ending = stop_event()
     with otlp_receiver(int(sys.argv[1])) as receiver:
         while not ending.wait(_EMPTY_EVERY_SECONDS):
             receiver.spans.clear()

@@ -11,6 +11,7 @@ from madang.http.asgi import probes_app
 from madang.http.health import Dependency
 from madang.http.server import serving_beside
 from madang.settings import Settings
+from madang.signals import stop_event
 from madang.system.history_figures import history_figures
 from madang.system.reports import RedisReports
 from madang.system.topic import TopicReach
@@ -19,7 +20,6 @@ from madang.wiring import (
     RECORD,
     collect_garbage_rarely,
     instance_of,
-    stop_on_signals,
     watch_process,
 )
 
@@ -59,7 +59,7 @@ def record(host: str, port: int) -> None:
         reports=reports,
         topic=topic.ends,
     )
-    stop = stop_on_signals()
+    stop = stop_event()
     collect_garbage_rarely()
     with serving_beside(probes_app(watch.ready), host, port), watch.running():
         log.info("recording", topic=settings.kafka_topic)

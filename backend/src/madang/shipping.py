@@ -13,6 +13,7 @@ from madang.http.asgi import probes_app
 from madang.http.health import Dependency
 from madang.http.server import serving_beside
 from madang.settings import Settings
+from madang.signals import stop_event
 from madang.system.figures import spool_figures, spool_remark
 from madang.system.reports import RedisReports
 from madang.system.topic import TopicReach
@@ -23,7 +24,6 @@ from madang.wiring import (
     collect_garbage_rarely,
     instance_of,
     redis_client,
-    stop_on_signals,
     watch_process,
 )
 
@@ -64,7 +64,7 @@ def ship(host: str, port: int) -> None:
         reports=reports,
         topic=topic.ends,
     )
-    stop = stop_on_signals()
+    stop = stop_event()
     collect_garbage_rarely()
     with serving_beside(probes_app(watch.ready), host, port), watch.running():
         thread = threading.Thread(target=live_shipper.run, args=[stop], name="redis", daemon=True)

@@ -1,9 +1,7 @@
 """What the processes have in common, put together here. Each imports the rest it needs itself."""
 
 import gc
-import signal
 import socket
-import threading
 from collections.abc import Callable, Mapping
 
 import redis
@@ -60,11 +58,3 @@ def collect_garbage_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

@@ -5,7 +5,6 @@ import contextlib
 import errno
 import logging
 import os
-import select
 import signal
 import socket
 import threading
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp
 
 from madang.errors import ConfigurationError
 from madang.http.worker import let_workers_be_stopped, load_worker
+from madang.signals import SignalEvent
 from madang.telemetry import granian_logging
 
 GRACE_SECONDS = 1
@@ -196,42 +196,6 @@ def serve_wsgi(
     let_workers_be_stopped()
     server.main_loop_interrupt = SignalEvent()
     server.serve(target_loader=partial(load_worker, target), wrap_loader=False)
-
-
-class SignalEvent(threading.Event):
-    """An event that a signal handler may set for its own thread, which waits for it.
-
-    In a handler that comes while the same thread begins to wait, the usual event waits for itself
-    for ever. This one is set by a byte in a pipe, which every signal also writes by itself: `wait`
-    returns after any signal, so what it is for has to be asked elsewhere.
-    """
-
-    def __init__(self) -> None:
-        """Take the signals of this process; for its main thread."""
-        super().__init__()
-        self._reading, self._writing = os.pipe()
-        for end in (self._reading, self._writing):
-            os.set_blocking(end, False)
-        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
-
-    def set(self) -> None:
-        """Let `wait` return, the one that is waiting or else the next."""
-        with contextlib.suppress(BlockingIOError):  # then there is enough in it already
-            os.write(self._writing, b"\0")
-
-    def is_set(self) -> bool:
-        """Whether `wait` would return at once."""
-        return bool(select.select([self._reading], [], [], 0)[0])
-
-    def clear(self) -> None:
-        """Nothing to do: `wait` takes away what let it return."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set or a signal comes; False after `timeout` seconds."""
-        if not select.select([self._reading], [], [], timeout)[0]:
-            return False
-        os.read(self._reading, select.PIPE_BUF)
-        return True
 
 
 class _Server(uvicorn.Server):

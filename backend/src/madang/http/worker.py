@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from madang.errors import ConfigurationError, MadangError
 from madang.http.body import with_measured_bodies
+from madang.signals import STOP_SIGNALS, at_stop_signal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _PR_SET_PDEATHSIG = 1
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _AGAIN_SECONDS = 0.5
 
 
@@ -29,7 +29,7 @@ def load_worker(target: str) -> "WSGIApplication":
         target: `package.module:function`; the function takes nothing and gives the application.
     """
     die_with_parent()
-    _wake_for_signals()
+    _repeat_signals()
     module, _, name = target.partition(":")
     factory: Callable[[], WSGIApplication] = getattr(import_module(module), name)
     try:
@@ -45,40 +45,35 @@ def let_workers_be_stopped() -> None:
     from the fork on it has the default ones, and what arrives before that waits.
     """
     os.register_at_fork(
-        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS),
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS),
         after_in_parent=_unblock_signals,
         after_in_child=_reset_signals,
     )
 
 
-def _wake_for_signals() -> None:
+def _repeat_signals() -> None:
     """For a worker: a signal to stop is raised once more, half a second after it came.
 
     Its main thread waits for the end in C. What comes just before it begins to wait is noted and
     does not wake it, so it would serve on until it is killed; the second changes nothing else.
     """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     main = threading.get_ident()
 
-    def raise_again() -> None:
-        while (number := os.read(reading, 1)[0]) not in _STOP_SIGNALS:
-            pass
+    def raise_again(number: int) -> None:
         time.sleep(_AGAIN_SECONDS)
         signal.pthread_kill(main, number)
 
-    threading.Thread(target=raise_again, name="signals", daemon=True).start()
+    at_stop_signal(raise_again)
 
 
 def _reset_signals() -> None:
-    for number in _STOP_SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     _unblock_signals()
 
 
 def _unblock_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def die_with_parent() -> None:

@@ -1,31 +1,25 @@
 """Serving by real processes: ports, signals, ends."""
 
-import _thread
 import http.client
 import json
 import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import psutil
 import pytest
 
 from madang.errors import ConfigurationError
-from madang.http.server import WORKER_GRACE_SECONDS, SignalEvent, bind
+from madang.http.server import WORKER_GRACE_SECONDS, bind
 from tests.services.ports import answers, free_port
 from tests.services.process import Process
 from tests.services.waiting import wait_until
 from tests.unit.http.wsgi_process import NOTES
-
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
 
 BACKEND = Path(__file__).parents[3]
 STOP_SECONDS = 15.0
@@ -279,51 +273,6 @@ def test_wsgi_worker_hears_a_signal_that_did_not_wake_it(start: Start, tmp_path:
     (tmp_path / "stop now").touch()
 
     wait_until(lambda: any(tmp_path.glob("end.*")), START_SECONDS, "the worker's end")
-
-
-@pytest.fixture
-def event() -> Iterator[SignalEvent]:
-    """One whose thread is this one, with a handler that sets it."""
-    made = SignalEvent()
-    before = signal.signal(signal.SIGUSR1, lambda *_: made.set())
-    yield made
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGUSR1, before)
-
-
-def test_event_is_set_by_a_handler_at_any_line_of_its_wait(event: SignalEvent) -> None:
-    """Where the usual event would wait for itself: one signal before each line that is run."""
-
-    def interrupt(_frame: FrameType, _event: str, _argument: object) -> "TraceFunction":
-        os.kill(os.getpid(), signal.SIGUSR1)
-        return interrupt
-
-    before = sys.gettrace()
-    sys.settrace(interrupt)
-    try:
-        assert event.wait(START_SECONDS)
-    finally:
-        sys.settrace(before)
-
-
-def test_event_wakes_for_a_signal_that_was_noted_without_waking(event: SignalEvent) -> None:
-    timer = threading.Timer(0.2, _thread.interrupt_main, [signal.SIGUSR1])
-    timer.start()
-
-    assert event.wait(START_SECONDS)
-    timer.join()
-
-
-def test_event_that_is_not_set_is_waited_for_and_one_set_counts_once(event: SignalEvent) -> None:
-    assert not event.wait(0)
-    for _ in range(100_000):
-        event.set()
-    while event.wait(0):
-        pass
-    event.set()
-    assert event.is_set()
-    assert event.wait(0)
-    assert not event.is_set()
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
