@@ -5,13 +5,14 @@ of the kind, so recorders need not agree on it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import InstrumentedAttribute
 
 from madang.calls.event import CallEvent
 from madang.calls.models import CallKind
@@ -57,6 +58,19 @@ def add(connection: Connection, kinds: Iterable[Kind]) -> None:
 def matching(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
     """The numbers of the known kinds that meet `conditions` on `CallKind`."""
     return list(connection.execute(select(CallKind.id).where(*conditions)).scalars())
+
+
+def names(connection: Connection, by: Literal["endpoint", "status", "service"]) -> dict[int, str]:
+    """What each known kind is called when calls are told apart so."""
+    asked = select(CallKind.id, _NAMED_BY[by])
+    return {number: str(name) for number, name in connection.execute(asked)}
+
+
+_NAMED_BY: Mapping[str, InstrumentedAttribute[Any]] = {
+    "endpoint": CallKind.endpoint,
+    "status": CallKind.status,
+    "service": CallKind.service_name,
+}
 
 
 def _by_number(row: dict[str, int | str]) -> int:

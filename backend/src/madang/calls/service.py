@@ -6,11 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from madang.calls import history, statistics
+from madang.calls import history, kinds, statistics
 from madang.calls.event import CallEvent, RecordedCall
 from madang.calls.history import Filters
+from madang.calls.kinds import ALL_KINDS
 from madang.calls.recent import RecentCalls
-from madang.calls.series import Series, series_of
+from madang.calls.series import Series, series_of, user_series_of
 from madang.calls.statistics import By, Period
 from madang.calls.tallies import HOUR_SECONDS, MINUTE_SECONDS, MINUTES_KEPT
 from madang.clock import Clock, rfc3339
@@ -114,23 +115,26 @@ class StatisticsService:
         last = end or now
         first = begin or last - DEFAULT_PERIOD
         period = period_of(first, last, step_seconds, now, by_hour=by == "user")
-        with self._database.read() as connection:
-            if by == "user":
-                parts, count = statistics.read_users(connection, period, most)
-            else:
-                parts, count = list(statistics.read(connection, period, by)), None
-        starts = {
-            slot: rfc3339(_moment(start))
-            for slot, start in enumerate(range(period.begin, period.end, period.slot_seconds))
-        }
-        series = series_of(parts, starts)
+        starts = [
+            rfc3339(_moment(start))
+            for start in range(period.begin, period.end, period.slot_seconds)
+        ]
+        if by == "user":
+            with self._database.read() as connection:
+                users, count = statistics.read_users(connection, period, most)
+            series = user_series_of(users, starts)
+        else:
+            with self._database.read() as connection:
+                moments = statistics.read(connection, period, by_kind=by is not None)
+                names = {ALL_KINDS: ""} if by is None else kinds.names(connection, by)
+            series, count = series_of(moments, names, period, starts, most)
         return CallSeries(
             begin=rfc3339(_moment(period.begin)),
             end=rfc3339(_moment(period.end)),
             step_seconds=period.slot_seconds,
             by=by,
-            series=series[:most],
-            omitted=(len(series) if count is None else count) - len(series[:most]),
+            series=series,
+            omitted=count - len(series),
         )
 
 

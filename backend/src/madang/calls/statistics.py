@@ -100,14 +100,21 @@ By = Literal["endpoint", "user", "status", "service"]
 """What calls may be told apart by."""
 
 
-class Part(NamedTuple):
-    """Calls of one name within one slot, or a part of them; `sketch` is empty for users."""
+class Moment(NamedTuple):
+    """All rows of one start: kind, calls, errors and bytes of sketch of each, and the sketches."""
+
+    start: int
+    figures: str
+    sketches: bytes
+
+
+class UserPart(NamedTuple):
+    """Calls of one user within one slot."""
 
     slot: int
-    name: str
+    user_id: str
     calls: int
     errors: int
-    sketch: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,54 +127,54 @@ class Period:
     step_seconds: int
 
 
-STEPS_A_PART = 12
-"""So many rows in time are merged by the database, far within what one value may hold."""
+def read(connection: Connection, period: Period, *, by_kind: bool) -> list[Moment]:
+    """What was counted in a period, in the order of time: by kind, or of all kinds together.
 
-_NAMES = {"endpoint": "endpoint", "status": "status", "service": "service_name"}
-
-
-def read(connection: Connection, period: Period, by: By | None) -> Iterator[Part]:
-    """What was counted in a period, by name; everything has the name "" where `by` is None.
-
-    The database merges sketches by writing them one after the other.
+    One row a start, so that the database goes along its key and sorts nothing; it writes figures
+    and sketches one after the other, both in the order in which it comes upon them.
     """
     sqlite = connection.dialect.name == "sqlite"
-    sketches = "GROUP_CONCAT(HEX(sketch), '')" if sqlite else "GROUP_CONCAT(sketch SEPARATOR '')"
-    name = "''" if by is None else _NAMES[by]
-    kinds = "" if by is None else "JOIN call_kinds ON call_kinds.id = kind_id"
-    which = f"kind_id = {ALL_KINDS}" if by is None else f"kind_id <> {ALL_KINDS}"
-    part = STEPS_A_PART * period.step_seconds
+    if sqlite:
+        figures = "GROUP_CONCAT(kind_id||' '||calls||' '||errors||' '||LENGTH(sketch), ' ')"
+        sketches = "GROUP_CONCAT(HEX(sketch), '')"
+    else:
+        figures = (
+            "GROUP_CONCAT(kind_id, ' ', calls, ' ', errors, ' ', LENGTH(sketch) SEPARATOR ' ')"
+        )
+        sketches = "GROUP_CONCAT(sketch SEPARATOR '')"
     rows = connection.exec_driver_sql(
-        f"{'' if sqlite else _UNCUT}SELECT {_slot(period, sqlite=sqlite)} AS slot, {name} AS name,"  # noqa: S608  # numbers and our own names
-        f" SUM(calls), SUM(errors), {sketches} FROM call_statistics {kinds}"
-        f" WHERE step_seconds = {period.step_seconds:d} AND {_within(period)} AND {which}"
-        f" GROUP BY slot, (start - {period.begin:d}) {'/' if sqlite else 'DIV'} {part:d}, name"
+        f"{'' if sqlite else _UNCUT}SELECT start, {figures}, {sketches} FROM call_statistics"  # noqa: S608  # numbers and our own names
+        f" WHERE step_seconds = {period.step_seconds:d} AND {_within(period)}"
+        f" AND kind_id {'<>' if by_kind else '='} {ALL_KINDS} GROUP BY start ORDER BY start"
     )
-    for slot, found, calls, errors, raw in rows:
-        merged = bytes.fromhex(raw) if sqlite else raw
-        yield Part(int(slot), str(found), int(calls), int(errors), merged)
+    return [
+        Moment(int(start), str(found), bytes.fromhex(raw) if sqlite else raw)
+        for start, found, raw in rows
+    ]
 
 
 _UNCUT = "SET STATEMENT group_concat_max_len = 1073741824 FOR "
 
 
-def read_users(connection: Connection, period: Period, most: int) -> tuple[list[Part], int]:
-    """As `read`, of the users with the most calls; and how many users there are in all."""
+def read_users(connection: Connection, period: Period, most: int) -> tuple[list[UserPart], int]:
+    """What was counted in a period, of the users with the most calls; how many there are in all."""
     slot = _slot(period, sqlite=connection.dialect.name == "sqlite")
     within = _within(period)
-    top = (
-        f"SELECT user_id FROM user_statistics WHERE {within} GROUP BY user_id"  # noqa: S608
+    top = connection.exec_driver_sql(
+        f"SELECT user_id, COUNT(*) OVER () FROM user_statistics WHERE {within} GROUP BY user_id"  # noqa: S608
         f" ORDER BY SUM(calls) DESC, user_id LIMIT {most:d}"
-    )
+    ).all()
+    if not top:
+        return [], 0
+    users = [user for user, _ in top]
+    marks = ", ".join(["?" if connection.dialect.name == "sqlite" else "%s"] * len(users))
     rows = connection.exec_driver_sql(
         f"SELECT {slot} AS slot, user_id, SUM(calls), SUM(errors) FROM user_statistics"  # noqa: S608
-        f" JOIN ({top}) AS top USING (user_id) WHERE {within} GROUP BY slot, user_id"
+        f" WHERE {within} AND user_id IN ({marks}) GROUP BY slot, user_id",
+        tuple(users),
     )
-    parts = [Part(int(at), name, int(calls), int(errors), b"") for at, name, calls, errors in rows]
-    count = connection.exec_driver_sql(
-        f"SELECT COUNT(DISTINCT user_id) FROM user_statistics WHERE {within}"  # noqa: S608
-    )
-    return parts, int(count.scalar_one())
+    parts = [UserPart(int(at), name, int(calls), int(errors)) for at, name, calls, errors in rows]
+    return parts, int(top[0][1])
 
 
 def _slot(period: Period, *, sqlite: bool) -> str:

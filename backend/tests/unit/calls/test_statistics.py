@@ -1,27 +1,61 @@
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from madang.calls import sketch
 from madang.calls.event import Counted
 from madang.calls.kinds import ALL_KINDS, Kind, kind_of, number_of
-from madang.calls.percentiles import merged, quantiles_us
+from madang.calls.percentiles import Sketches, percentiles_us
+from madang.calls.series import series_of, user_series_of
+from madang.calls.statistics import Moment, Period
 from madang.calls.tallies import CallKey, UserKey, tally
 from tests.unit.calls.builders import NOON, call
 
 QUANTILES = (0.0, 0.5, 0.95, 0.99, 1.0)
 durations = st.lists(st.integers(0, 10**12), min_size=1, max_size=300)
+slots = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), durations), max_size=12)
 
 
-@given(durations)
-def test_percentiles_are_within_one_per_cent_of_the_exact_values(values: list[int]) -> None:
-    stored = sketch.to_bytes(sketch.count(values))
-    (found,) = quantiles_us(merged([stored]), QUANTILES)
-    for quantile, value in zip(QUANTILES, found, strict=True):
-        exact = sorted(values)[int(quantile * (len(values) - 1))]
-        assert abs(value - exact) <= exact * sketch.RELATIVE_ACCURACY * (1 + 1e-9)
+def close(found: Sequence[float], values: list[int]) -> bool:
+    """Whether percentiles are within one per cent of the exact ones."""
+    exact = [sorted(values)[int(quantile * (len(values) - 1))] for quantile in QUANTILES]
+    bound = sketch.RELATIVE_ACCURACY * (1 + 1e-9)
+    return all(
+        abs(value - wanted) <= wanted * bound for value, wanted in zip(found, exact, strict=True)
+    )
+
+
+@given(slots)
+def test_percentiles_of_slot_and_series_and_of_all_are_within_one_per_cent(
+    parts: list[tuple[int, int, list[int]]],
+) -> None:
+    in_turn = sorted(parts, key=itemgetter(0))
+    stored = [sketch.to_bytes(sketch.count(values)) for _, _, values in in_turn]
+    by_slot, of_all = percentiles_us(
+        Sketches.of(b"".join(stored), np.array([len(raw) for raw in stored], np.int64)),
+        np.array([slot for slot, _, _ in in_turn], np.int64),
+        np.array([series for _, series, _ in in_turn], np.int64),
+        (401, 4),
+        QUANTILES,
+    )
+    merged: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    together: defaultdict[int, list[int]] = defaultdict(list)
+    for slot, series, values in in_turn:
+        merged[slot, series] += values
+        together[series] += values
+    assert all(close(by_slot[place].tolist(), values) for place, values in merged.items())
+    assert all(close(of_all[series].tolist(), values) for series, values in together.items())
+    empty = np.ones(by_slot.shape[:2], bool)
+    for place in merged:
+        empty[place] = False
+    assert not by_slot[empty].any()
+    assert not of_all[[series for series in range(4) if series not in together]].any()
 
 
 @given(durations, durations)
@@ -41,15 +75,44 @@ def test_longest_duration_has_a_bucket_that_fits() -> None:
     assert sketch.from_bytes(sketch.to_bytes(sketch.count([10**12]))) == {1383: 1}
 
 
-@given(st.lists(durations, min_size=1, max_size=5))
-def test_rows_of_merged_sketches_do_not_mix(groups: list[list[int]]) -> None:
-    counts = merged([sketch.to_bytes(sketch.count(values)) for values in groups])
-    for row, values in zip(counts, groups, strict=True):
-        assert {bucket: count for bucket, count in enumerate(row) if count} == sketch.count(values)
+def moment(start: int, *rows: tuple[int, int, int, list[int]]) -> Moment:
+    """Rows of one start: kind, calls, errors and durations."""
+    stored = [sketch.to_bytes(sketch.count(values)) for *_, values in rows]
+    figures = (
+        f"{kind} {calls} {errors} {len(raw)}"
+        for (kind, calls, errors, _), raw in zip(rows, stored, strict=True)
+    )
+    return Moment(start, " ".join(figures), b"".join(stored))
 
 
-def test_percentiles_of_nothing_are_zero() -> None:
-    assert quantiles_us(merged([b""]), (0.5, 0.99)).tolist() == [[0.0, 0.0]]
+def test_series_merge_kinds_of_one_name_and_moments_of_one_slot() -> None:
+    moments = [
+        moment(0, (11, 2, 1, [5, 5]), (12, 1, 0, [900]), (13, 1, 0, [7])),
+        moment(60, (11, 1, 0, [900])),
+        moment(240, (12, 1, 1, [900])),
+    ]
+    names = {11: "a", 12: "a", 13: "b", 14: "never called"}
+    period = Period(begin=0, end=360, slot_seconds=120, step_seconds=60)
+
+    ((first,), count) = series_of(moments, names, period, ["0s", "120s", "240s"], most=1)
+
+    assert count == 2
+    assert (first.name, first.calls, first.errors) == ("a", 5, 2)
+    found = [(point.start, point.calls, point.errors) for point in first.points]
+    assert found == [("0s", 4, 1), ("240s", 1, 1)]
+    assert first.points[0].p50_us == pytest.approx(5, rel=0.01)
+    assert first.points[0].p95_us == pytest.approx(900, rel=0.01)
+    assert first.p50_us == pytest.approx(900, rel=0.01)
+    (all_of_it, other), _ = series_of(moments, names, period, ["0s", "120s", "240s"], most=9)
+    assert all_of_it == first
+    assert (other.name, other.calls) == ("b", 1)
+    assert other.p99_us == pytest.approx(7, rel=0.01)
+
+
+def test_series_of_nothing_are_none() -> None:
+    period = Period(begin=0, end=120, slot_seconds=60, step_seconds=60)
+    assert series_of([], {}, period, ["0s", "60s"], most=9) == ([], 0)
+    assert user_series_of([], ["0s"]) == []
 
 
 def test_calls_are_counted_by_minute_and_hour_by_kind_and_together() -> None:
