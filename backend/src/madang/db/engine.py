@@ -2,13 +2,14 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -24,6 +25,12 @@ Kubernetes takes a process for dead that does not answer for about 25 s.
 """
 PROBE_SECONDS = 2
 """How long a question waits that only asks whether the database is well."""
+
+IDLE_SECONDS = 1.0
+"""A connection that was idle so long is asked first whether it still stands.
+
+The server closes idle ones, as load balancers do, and all when it is started again.
+"""
 
 SQLITE_BUSY_SECONDS = 30
 POOL_WAIT_SECONDS = 5
@@ -82,6 +89,9 @@ class Database:
         if self.is_sqlite:
             event.listen(self.reads, "connect", _configure_sqlite)
             _prepare_sqlite_writes(self.writes)
+        else:
+            _check_idle_connections(self.reads)
+            _check_idle_connections(self.writes)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -175,6 +185,27 @@ def _isolation(is_sqlite: bool) -> Literal["SERIALIZABLE", "READ COMMITTED"]:
 def _prepare_sqlite_writes(engine: Engine) -> None:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
+
+
+def _check_idle_connections(engine: Engine) -> None:
+    """Replace a connection that broke while it was idle, which no caller need know of."""
+
+    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def check(connection: Any, record: ConnectionPoolEntry, _borrower: object) -> None:
+        since = record.info.get("idle_since")
+        if since is None or time.monotonic() - since < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            if isinstance(error.__context__, TimeoutError):
+                raise  # the server hangs: a new connection would wait as long again
+            raise DisconnectionError(str(error)) from error
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", check)
 
 
 def _connect_args(is_sqlite: bool, answer_seconds: int) -> dict[str, Any]:
