@@ -1,5 +1,6 @@
 """Appending to the spool."""
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -14,6 +15,10 @@ from madang.calls.spool.unrecorded import UnrecordedCounter
 from madang.errors import SpoolError, SpoolFullError
 
 MEASURE_SECONDS = 0.5
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+_libc.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+_libc.write.restype = ctypes.c_ssize_t
 
 
 class SpoolWriter:
@@ -92,7 +97,7 @@ class SpoolWriter:
         descriptor = self._descriptor
         if descriptor is None or self._size + len(record) > self._segment_bytes:
             descriptor = self._open_segment()
-        written = os.write(descriptor, record)
+        written = _write_keeping_interpreter(descriptor, record)
         if written != len(record):
             os.ftruncate(descriptor, self._size)
             raise _no_space()
@@ -119,6 +124,19 @@ class SpoolWriter:
         self._size = HEADER_BYTES
         self._sequence += 1
         return descriptor
+
+
+def _write_keeping_interpreter(descriptor: int, record: bytes) -> int:
+    """As `os.write`, but no other thread of this interpreter runs meanwhile.
+
+    A write into the page cache takes some microseconds. `os.write` would hand the interpreter over
+    for them, and a busy thread gives it back after hundreds.
+    """
+    while (written := int(_libc.write(descriptor, record, len(record)))) < 0:
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    return written
 
 
 def spool_bytes(directory: Path) -> int:
