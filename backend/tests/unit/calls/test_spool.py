@@ -1,4 +1,6 @@
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,32 @@ def test_full_segment_is_followed_by_a_new_one_and_finished(tmp_path: Path) -> N
     segments = SpoolReader(tmp_path, Reader.durable).segments()
     assert [segment.has_writer() for segment in segments] == [False, False, True]
     assert sum(len(segment.read(HEADER_BYTES)) for segment in segments) == 5
+
+
+def test_threads_that_append_at_once_share_no_segment_and_lose_nothing(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path, segment_bytes=2**12)
+    threads, each = 8, 300
+
+    def append(thread: int) -> None:
+        for number in range(each):
+            writer.append(b"%d %d" % (thread, number), "")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(append, range(threads)))
+    finally:
+        sys.setswitchinterval(before)
+
+    segments = SpoolReader(tmp_path, Reader.durable).segments()
+    assert 1 < sum(segment.has_writer() for segment in segments) <= threads
+    writer.close()
+    records = [segment.read(HEADER_BYTES) for segment in segments]
+    for segment, found in zip(segments, records, strict=True):
+        assert (found[-1].end if found else HEADER_BYTES) == segment.size()
+    events = sorted(record.event for found in records for record in found)
+    assert events == sorted(b"%d %d" % (t, n) for t in range(threads) for n in range(each))
 
 
 def test_half_written_record_waits_while_its_writer_lives(tmp_path: Path) -> None:

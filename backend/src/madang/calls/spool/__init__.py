@@ -1,8 +1,8 @@
 """The spool: calls on local disk between the answer that made them and their delivery.
 
-A directory of segments. Each writer (an API worker) appends to a segment of its own and holds an
-exclusive `flock` on it, so a segment without a lock has no writer and will not grow. A segment is
-a 64-byte header followed by records:
+A directory of segments. Each writer (an API worker) appends to segments of its own and holds an
+exclusive `flock` on them, so a segment without a lock has no writer and will not grow. A segment
+is a 64-byte header followed by records:
 
     header   magic "MDGSPOOL" · u32 version · u32 header size · u64 cursor of each reader (two)
     record   u32 length of the rest · u32 CRC-32 of the rest · u16 length of traceparent

@@ -3,9 +3,11 @@
 import ctypes
 import errno
 import fcntl
+import itertools
 import os
-import threading
 import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from uuid_utils import uuid7
@@ -21,8 +23,45 @@ _libc.write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
 _libc.write.restype = ctypes.c_ssize_t
 
 
+class _OpenSegment:
+    """A segment that this process writes; `size` is where the next record goes."""
+
+    def __init__(self, hidden: Path, path: Path) -> None:
+        """Make it under a hidden name, so that it shows itself with its lock and its header."""
+        self._descriptor = os.open(
+            hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
+        self.size = HEADER_BYTES
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if os.write(self._descriptor, fresh_header()) != HEADER_BYTES:
+                raise _no_space()
+            hidden.rename(path)
+        except OSError:
+            self.close()
+            hidden.unlink(missing_ok=True)
+            raise
+
+    def append(self, record: bytes) -> None:
+        """Write all of it, or nothing and raise OSError."""
+        written = _write_keeping_interpreter(self._descriptor, record)
+        if written != len(record):
+            os.ftruncate(self._descriptor, self.size)
+            raise _no_space()
+        self.size += written
+
+    def close(self) -> None:
+        """Let go of it: it will not grow any more."""
+        os.close(self._descriptor)
+
+
 class SpoolWriter:
-    """Appends calls to segments of its own; one a process, shared by its threads."""
+    """Appends calls to segments of its own; one a process, shared by its threads.
+
+    A thread takes a segment for the time of an append, and there are as many as threads that were
+    in an append at once. Nobody waits for a lock: a thread that loses the interpreter while it
+    holds one makes all others queue for it, and from then on for each append.
+    """
 
     def __init__(self, directory: Path, *, max_bytes: int, segment_bytes: int) -> None:
         """Open the first segment.
@@ -34,17 +73,15 @@ class SpoolWriter:
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._writer = uuid7().hex
-        self._sequence = 0
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
-        self._size = 0
+        self._sequence = itertools.count()
+        self._free_segments: deque[_OpenSegment] = deque()
         self._used = 0
         self._free = 0
         self._measured_at = float("-inf")
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._unrecorded = UnrecordedCounter(directory)
-            self._open_segment()
+            self._free_segments.append(self._open_segment())
         except OSError as error:
             raise SpoolError(f"{directory}: {error.strerror}") from error
 
@@ -55,20 +92,23 @@ class SpoolWriter:
             SpoolFullError: the spool has no room, or its file system refused; nothing was written.
         """
         record = frame(event, traceparent)
-        with self._lock:
-            if self.is_full(len(record)):
-                raise SpoolFullError(f"{self.directory} holds {self._used} bytes")
+        if self.is_full(len(record)):
+            raise SpoolFullError(f"{self.directory} holds {self._used} bytes")
+        try:
+            segment = self._segment_for(len(record))
             try:
-                self._write(record)
-            except OSError as error:
-                raise SpoolFullError(f"{self.directory}: {error.strerror}") from error
-            self._used += len(record)
-            self._free -= len(record)
+                segment.append(record)
+            finally:
+                self._free_segments.append(segment)
+        except OSError as error:
+            raise SpoolFullError(f"{self.directory}: {error.strerror}") from error
+        self._used += len(record)
+        self._free -= len(record)
 
     def is_full(self, more: int = LARGEST_RECORD) -> bool:
         """Whether `more` bytes do not fit into the spool's share or into its file system.
 
-        What other writers add is seen within half a second.
+        What other writers and threads add is seen within half a second.
         """
         now = time.monotonic()
         if now - self._measured_at > MEASURE_SECONDS:
@@ -87,43 +127,30 @@ class SpoolWriter:
         return self._unrecorded.value()
 
     def close(self) -> None:
-        """Let go of the segment; it is finished once it is read to its end."""
-        with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+        """Let go of the segments; each is finished once it is read to its end."""
+        with suppress(IndexError):
+            while True:
+                self._free_segments.pop().close()
 
-    def _write(self, record: bytes) -> None:
-        descriptor = self._descriptor
-        if descriptor is None or self._size + len(record) > self._segment_bytes:
-            descriptor = self._open_segment()
-        written = _write_keeping_interpreter(descriptor, record)
-        if written != len(record):
-            os.ftruncate(descriptor, self._size)
-            raise _no_space()
-        self._size += written
-
-    def _open_segment(self) -> int:
-        name = f"{self._writer}-{self._sequence:08d}{SUFFIX}"
-        hidden = self.directory / f".{name}"
-        descriptor = os.open(
-            hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600
-        )
+    def _segment_for(self, more: int) -> _OpenSegment:
+        """One that no other thread has, with room for a record of `more` bytes."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.write(descriptor, fresh_header()) != HEADER_BYTES:
-                raise _no_space()
-            hidden.rename(self.directory / name)
+            segment = self._free_segments.pop()
+        except IndexError:
+            return self._open_segment()
+        if segment.size + more <= self._segment_bytes:
+            return segment
+        try:
+            following = self._open_segment()
         except OSError:
-            os.close(descriptor)
-            hidden.unlink(missing_ok=True)
+            self._free_segments.append(segment)
             raise
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = descriptor
-        self._size = HEADER_BYTES
-        self._sequence += 1
-        return descriptor
+        segment.close()
+        return following
+
+    def _open_segment(self) -> _OpenSegment:
+        name = f"{self._writer}-{next(self._sequence):08d}{SUFFIX}"
+        return _OpenSegment(self.directory / f".{name}", self.directory / name)
 
 
 def _write_keeping_interpreter(descriptor: int, record: bytes) -> int:
