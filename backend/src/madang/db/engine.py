@@ -26,10 +26,11 @@ Kubernetes takes a process for dead that does not answer for about 25 s.
 PROBE_SECONDS = 2
 """How long a question waits that only asks whether the database is well."""
 
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 0.1
 """A connection that was idle so long is asked first whether it still stands.
 
-The server closes idle ones, as load balancers do, and all when it is started again.
+The server closes idle ones, as load balancers do, and all when it is started again, which takes
+longer than this. Under load connections are used more often and nobody asks.
 """
 
 SQLITE_BUSY_SECONDS = 30
