@@ -1,15 +1,17 @@
 """Connections to a real MariaDB that break while nobody uses them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from madang.db import engine
 from madang.db.engine import Database
 from madang.errors import DatabaseUnavailableError
-from tests.services.mariadb import MariaDB
+from tests.services.mariadb import MariaDB, mariadb
 
+pytestmark = pytest.mark.integration
 ANSWER_SECONDS = 1
 
 
@@ -45,16 +47,35 @@ def test_connection_that_was_closed_while_idle_is_replaced(
     assert not set(after) & set(before)
 
 
-def test_idle_connection_to_a_server_that_hangs_is_told_as_a_hang(
-    database: Database, mariadb_server: MariaDB
+def test_connection_that_was_idle_for_long_is_replaced_unasked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert mariadb_server.process is not None
-    connections(database)
-    mariadb_server.process.pause()
-    try:
-        with pytest.raises(DatabaseUnavailableError):
-            database.ping()
-        with pytest.raises(DatabaseUnavailableError, match="does not answer in time"):
-            database.ping()
-    finally:
-        mariadb_server.process.resume()
+    before = connections(database)
+    monkeypatch.setattr(engine, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(database.reads.dialect, "do_ping", pytest.fail)
+
+    assert not set(connections(database)) & set(before)
+
+
+def test_idle_connection_to_a_server_that_hangs_is_told_as_a_hang_and_not_replaced(
+    services_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0.0)
+    attempts: list[object] = []
+    with mariadb(services_directory / "mariadb-that-hangs") as server:
+        assert server.process is not None
+        with server.cursor() as cursor:
+            cursor.execute("CREATE DATABASE idle")
+        database = Database(server.url("idle"), pool_size=1, answer_seconds=ANSWER_SECONDS)
+        event.listen(database.reads, "do_connect", lambda *given: attempts.append(given))
+        database.ping()
+        server.process.pause()
+        try:
+            with pytest.raises(DatabaseUnavailableError):
+                database.ping()
+            with pytest.raises(DatabaseUnavailableError, match="does not answer in time"):
+                database.ping()
+        finally:
+            server.process.resume()
+        database.close()
+    assert len(attempts) == 1

@@ -1,5 +1,6 @@
 """Connections and units of work on MariaDB or SQLite."""
 
+import math
 import sqlite3
 import threading
 import time
@@ -29,8 +30,15 @@ PROBE_SECONDS = 2
 IDLE_SECONDS = 0.1
 """A connection that was idle so long is asked first whether it still stands.
 
-The server closes idle ones, as load balancers do, and all when it is started again, which takes
-longer than this. Under load connections are used more often and nobody asks.
+The server closes idle ones, and all when it is started again, which takes longer than this. Under
+load connections are used more often and nobody asks.
+"""
+
+STALE_SECONDS = 60.0
+"""One that was idle so long is replaced without asking.
+
+A load balancer may have forgotten it without telling anyone, and then an answer is waited for in
+vain.
 """
 
 SQLITE_BUSY_SECONDS = 30
@@ -51,10 +59,10 @@ _DENIED_MARIADB: dict[object, str] = {
 class Database:
     """One database: `read()` for questions, `write()` for a unit of work.
 
-    Reads run in autocommit mode on connections of their own, so that a question costs one round
-    trip. A unit of work commits when its block ends and rolls back when it raises. Driver errors
-    that mean "not available now" become DatabaseUnavailableError at this edge; a unit of work that
-    meets one has stored nothing, unless the connection broke in the middle of its commit.
+    Reads run in autocommit mode on connections of their own, so that under load a question costs
+    one round trip. A unit of work commits when its block ends and rolls back when it raises. Driver
+    errors that mean "not available now" become DatabaseUnavailableError at this edge; a unit of
+    work that meets one has stored nothing, unless the connection broke in the middle of its commit.
     """
 
     def __init__(
@@ -195,8 +203,10 @@ def _check_idle_connections(engine: Engine) -> None:
         record.info["idle_since"] = time.monotonic()
 
     def check(connection: Any, record: ConnectionPoolEntry, _borrower: object) -> None:
-        since = record.info.get("idle_since")
-        if since is None or time.monotonic() - since < IDLE_SECONDS:
+        idle = time.monotonic() - record.info.get("idle_since", math.inf)
+        if idle >= STALE_SECONDS:
+            raise DisconnectionError("idle for too long")
+        if idle < IDLE_SECONDS:
             return
         try:
             engine.dialect.do_ping(connection)
