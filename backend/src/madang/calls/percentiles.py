@@ -1,6 +1,7 @@
 """Percentiles of many sketches at once."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -32,59 +33,64 @@ class Sketches(NamedTuple):
         """From bytes, and how many of them each sketch has."""
         return cls(np.frombuffer(raw, "<u4"), lengths // ENTRY_BYTES)
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "Sketches":
-        """Those of them that are marked."""
-        return Sketches(self.entries[np.repeat(chosen, self.sizes)], self.sizes[chosen])
 
-
-def percentiles_us(
-    sketches: Sketches,
-    slots: Whole,
-    series: Whole,
-    shape: tuple[int, int],
-    quantiles: Sequence[float],
-) -> tuple[Numbers, Numbers]:
-    """Percentiles of durations in microseconds; 0 where none counts.
+class Percentiles:
+    """Percentiles of durations in microseconds, by slot and series; 0 where none counts.
 
     The quantile q of n durations is the one at position floor(q (n - 1)) of their ascending order.
     Counts are whole and exact up to 2^53.
-
-    Args:
-        sketches: in the order of their slots; those of one slot and one series are merged.
-        slots: the slot of each sketch, ascending.
-        series: the series of each sketch.
-        shape: how many slots and series there are.
-        quantiles: from 0 to 1.
-
-    Returns:
-        Of each slot, series and quantile, and of each series in all slots and quantile.
     """
-    slot_count, series_count = shape
-    found = np.zeros((slot_count, series_count, len(quantiles)))
-    together = np.zeros((series_count, _BUCKETS))
-    slots_a_part = max(1, _CELLS_A_PART // (max(1, series_count) * _BUCKETS))
-    begins = np.concatenate(([0], np.cumsum(sketches.sizes)))
-    bounds = np.searchsorted(slots, np.arange(0, slot_count + slots_a_part, slots_a_part))
-    for first, begin, end in zip(
-        range(0, slot_count, slots_a_part), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True
-    ):
-        entries = sketches.entries[begins[begin] : begins[end]]
+
+    def __init__(self, slots: int, series: int, quantiles: Sequence[float]) -> None:
+        """Of no sketches yet; quantiles are from 0 to 1."""
+        self.by_slot: Numbers = np.zeros((slots, series, len(quantiles)))
+        """Of each slot, series and quantile."""
+
+        self._together = np.zeros((series, _BUCKETS))
+        self._quantiles = quantiles
+
+    def add(self, sketches: Sketches, slots: Whole, series: Whole) -> None:
+        """Merge the sketches of one slot and one series; all of a slot come in one call.
+
+        Args:
+            sketches: in the order of their slots.
+            slots: the slot of each, ascending.
+            series: the series of each.
+        """
+        series_count = len(self._together)
+        slots_a_part = max(1, _CELLS_A_PART // (max(1, series_count) * _BUCKETS))
+        begins = np.concatenate(([0], np.cumsum(sketches.sizes)))
+        places = np.flatnonzero(np.diff(slots // slots_a_part)) + 1
+        for begin, end in pairwise([0, *places.tolist(), len(slots)]):
+            self._count(
+                sketches.entries[begins[begin] : begins[end]],
+                sketches.sizes[begin:end],
+                slots[begin:end],
+                series[begin:end],
+            )
+
+    def of_all(self) -> Numbers:
+        """Of each series in all slots and quantile."""
+        return _quantiles_us(self._together, 0, self._quantiles)
+
+    def _count(
+        self, entries: npt.NDArray[np.uint32], sizes: Whole, slots: Whole, series: Whole
+    ) -> None:
         if not len(entries):
-            continue
-        part = min(slots_a_part, slot_count - first)
+            return
+        first, last, series_count = int(slots[0]), int(slots[-1]) + 1, len(self._together)
         buckets = (entries & BUCKET_MASK).astype(np.int64)
         low = int(buckets.min())
         width = int(buckets.max()) - low + 1
-        cells = ((slots[begin:end] - first) * series_count + series[begin:end]) * width - low
-        counts = np.bincount(
-            np.repeat(cells, sketches.sizes[begin:end]) + buckets,
+        cells = ((slots - first) * series_count + series) * width - low
+        flat: Numbers = np.bincount(
+            np.repeat(cells, sizes) + buckets,
             weights=entries >> BUCKET_BITS,
-            minlength=part * series_count * width,
+            minlength=(last - first) * series_count * width,
         ).astype(np.float64, copy=False)
-        counts = counts.reshape(part, series_count, width)
-        together[:, low : low + width] += counts.sum(axis=0)
-        found[first : first + part] = _quantiles_us(counts, low, quantiles)
-    return found, _quantiles_us(together, 0, quantiles)
+        counts = flat.reshape(last - first, series_count, width)
+        self._together[:, low : low + width] += counts.sum(axis=0)
+        self.by_slot[first:last] = _quantiles_us(counts, low, self._quantiles)
 
 
 def _quantiles_us(counts: Numbers, low: int, quantiles: Sequence[float]) -> Numbers:

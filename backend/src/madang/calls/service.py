@@ -125,9 +125,9 @@ class StatisticsService:
             series = user_series_of(users, starts)
         else:
             with self._database.read() as connection:
-                moments = statistics.read(connection, period, by_kind=by is not None)
                 names = {ALL_KINDS: ""} if by is None else kinds.names(connection, by)
-            series, count = series_of(moments, names, period, starts, most)
+                portions = statistics.read(connection, period, by_kind=by is not None)
+                series, count = series_of(portions, names, period, starts, most)
         return CallSeries(
             begin=rfc3339(_moment(period.begin)),
             end=rfc3339(_moment(period.end)),

@@ -5,7 +5,7 @@ partition. All keys are numbers, so they stand in statements as they are.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -127,11 +127,25 @@ class Period:
     step_seconds: int
 
 
-def read(connection: Connection, period: Period, *, by_kind: bool) -> list[Moment]:
+STARTS_A_PORTION = 1000
+
+
+def read(connection: Connection, period: Period, *, by_kind: bool) -> Iterator[list[Moment]]:
     """What was counted in a period, in the order of time: by kind, or of all kinds together.
 
-    One row a start, so that the database goes along its key and sorts nothing; it writes figures
-    and sketches one after the other, both in the order in which it comes upon them.
+    In portions of whole slots, so that a long period does not stand in memory all at once.
+    """
+    slots = max(1, STARTS_A_PORTION * period.step_seconds // period.slot_seconds)
+    for begin in range(period.begin, period.end, slots * period.slot_seconds):
+        end = min(begin + slots * period.slot_seconds, period.end)
+        yield _moments(connection, replace(period, begin=begin, end=end), by_kind=by_kind)
+
+
+def _moments(connection: Connection, period: Period, *, by_kind: bool) -> list[Moment]:
+    """One row a start, so that the database goes along its key and sorts nothing.
+
+    It writes figures and sketches one after the other, both in the order in which it comes upon
+    them.
     """
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:

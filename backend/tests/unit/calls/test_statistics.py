@@ -1,6 +1,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from madang.calls import sketch
 from madang.calls.event import Counted
 from madang.calls.kinds import ALL_KINDS, Kind, kind_of, number_of
-from madang.calls.percentiles import Sketches, percentiles_us
-from madang.calls.series import series_of, user_series_of
+from madang.calls.percentiles import Percentiles, Sketches
+from madang.calls.series import UNKNOWN, series_of, user_series_of
 from madang.calls.statistics import Moment, Period
 from madang.calls.tallies import CallKey, UserKey, tally
 from tests.unit.calls.builders import NOON, call
@@ -31,19 +32,23 @@ def close(found: Sequence[float], values: list[int]) -> bool:
     )
 
 
-@given(slots)
+@given(slots, st.integers(0, 400))
 def test_percentiles_of_slot_and_series_and_of_all_are_within_one_per_cent(
-    parts: list[tuple[int, int, list[int]]],
+    parts: list[tuple[int, int, list[int]]], at: int
 ) -> None:
+    """Merged in two portions, those of slots up to `at` and the others."""
     in_turn = sorted(parts, key=itemgetter(0))
     stored = [sketch.to_bytes(sketch.count(values)) for _, _, values in in_turn]
-    by_slot, of_all = percentiles_us(
-        Sketches.of(b"".join(stored), np.array([len(raw) for raw in stored], np.int64)),
-        np.array([slot for slot, _, _ in in_turn], np.int64),
-        np.array([series for _, series, _ in in_turn], np.int64),
-        (401, 4),
-        QUANTILES,
-    )
+    percentiles = Percentiles(401, 4, QUANTILES)
+    for _, portion in groupby(zip(in_turn, stored, strict=True), lambda item: item[0][0] > at):
+        rows = list(portion)
+        lengths = np.array([len(raw) for _, raw in rows], np.int64)
+        percentiles.add(
+            Sketches.of(b"".join(raw for _, raw in rows), lengths),
+            np.array([slot for (slot, _, _), _ in rows], np.int64),
+            np.array([series for (_, series, _), _ in rows], np.int64),
+        )
+    by_slot, of_all = percentiles.by_slot, percentiles.of_all()
     merged: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     together: defaultdict[int, list[int]] = defaultdict(list)
     for slot, series, values in in_turn:
@@ -94,7 +99,10 @@ def test_series_merge_kinds_of_one_name_and_moments_of_one_slot() -> None:
     names = {11: "a", 12: "a", 13: "b", 14: "never called"}
     period = Period(begin=0, end=360, slot_seconds=120, step_seconds=60)
 
-    ((first,), count) = series_of(moments, names, period, ["0s", "120s", "240s"], most=1)
+    starts = ["0s", "120s", "240s"]
+
+    portions = [moments[:2], moments[2:]]
+    ((first,), count) = series_of(portions, names, period, starts, most=1)
 
     assert count == 2
     assert (first.name, first.calls, first.errors) == ("a", 5, 2)
@@ -103,15 +111,23 @@ def test_series_merge_kinds_of_one_name_and_moments_of_one_slot() -> None:
     assert first.points[0].p50_us == pytest.approx(5, rel=0.01)
     assert first.points[0].p95_us == pytest.approx(900, rel=0.01)
     assert first.p50_us == pytest.approx(900, rel=0.01)
-    (all_of_it, other), _ = series_of(moments, names, period, ["0s", "120s", "240s"], most=9)
+    (all_of_it, other), _ = series_of([moments], names, period, starts, most=9)
     assert all_of_it == first
     assert (other.name, other.calls) == ("b", 1)
     assert other.p99_us == pytest.approx(7, rel=0.01)
 
 
+def test_series_of_kinds_that_nobody_knows_have_a_name_too() -> None:
+    period = Period(begin=0, end=60, slot_seconds=60, step_seconds=60)
+    portions = [[moment(0, (11, 1, 0, [5]), (12, 2, 0, [5, 5]))]]
+    (known, unknown), _ = series_of(portions, {12: "a"}, period, ["0s"], most=9)
+    assert (known.name, known.calls) == ("a", 2)
+    assert (unknown.name, unknown.calls) == (UNKNOWN, 1)
+
+
 def test_series_of_nothing_are_none() -> None:
     period = Period(begin=0, end=120, slot_seconds=60, step_seconds=60)
-    assert series_of([], {}, period, ["0s", "60s"], most=9) == ([], 0)
+    assert series_of([[], []], {}, period, ["0s", "60s"], most=9) == ([], 0)
     assert user_series_of([], ["0s"]) == []
 
 
