@@ -9,7 +9,7 @@ _EMPTY_EVERY_SECONDS = 1.0
 
 
 def main() -> None:
-    """Receive until SIGTERM."""
+    """Receive until SIGTERM or SIGINT."""
     ending = stop_event()
     with otlp_receiver(int(sys.argv[1])) as receiver:
         while not ending.wait(_EMPTY_EVERY_SECONDS):

@@ -63,7 +63,7 @@ class KafkaShipper:
         key: str,
         live_is_behind: Callable[[Segment], bool],
     ) -> None:
-        """`key` keeps this instance's calls in order; `live_is_behind` spares a read segment."""
+        """`key` chooses the partition; `live_is_behind` spares a segment that Kafka has."""
         self._config = {
             **client_config(settings),
             "acks": "all",

@@ -1,6 +1,11 @@
+import errno
 import os
+import resource
+import shutil
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ from madang.calls.spool import (
     frame,
     spool_bytes,
 )
+from madang.calls.spool import writer as writing
 from madang.errors import SpoolError, SpoolFullError
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -74,30 +80,96 @@ def test_full_segment_is_followed_by_a_new_one_and_finished(tmp_path: Path) -> N
     assert sum(len(segment.read(HEADER_BYTES)) for segment in segments) == 5
 
 
-def test_threads_that_append_at_once_share_no_segment_and_lose_nothing(tmp_path: Path) -> None:
+def test_threads_that_append_at_once_share_no_segment_and_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = open_writer(tmp_path, segment_bytes=2**12)
     threads, each = 8, 300
+    in_use: set[int] = set()
+    append = writing._OpenSegment.append
 
-    def append(thread: int) -> None:
+    def alone(segment: writing._OpenSegment, record: bytes) -> None:
+        assert id(segment) not in in_use
+        in_use.add(id(segment))
+        append(segment, record)
+        in_use.remove(id(segment))
+
+    def append_all(thread: int) -> None:
         for number in range(each):
             writer.append(b"%d %d" % (thread, number), "")
 
+    monkeypatch.setattr(writing._OpenSegment, "append", alone)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(append, range(threads)))
+            list(pool.map(append_all, range(threads)))
     finally:
         sys.setswitchinterval(before)
 
     segments = SpoolReader(tmp_path, Reader.durable).segments()
-    assert 1 < sum(segment.has_writer() for segment in segments) <= threads
-    writer.close()
+    assert sum(segment.has_writer() for segment in segments) <= threads
     records = [segment.read(HEADER_BYTES) for segment in segments]
-    for segment, found in zip(segments, records, strict=True):
-        assert (found[-1].end if found else HEADER_BYTES) == segment.size()
     events = sorted(record.event for found in records for record in found)
     assert events == sorted(b"%d %d" % (t, n) for t in range(threads) for n in range(each))
+
+
+def test_spool_whose_directory_is_gone_is_full(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "spool")
+    shutil.rmtree(tmp_path / "spool")
+    assert writer.is_full()
+    with pytest.raises(SpoolFullError):
+        writer.append(b"x", "")
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """What is written beyond is cut short, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_record_for_which_there_is_half_the_room_leaves_no_trace(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"before", "")
+    size = only_segment(tmp_path).size()
+
+    with files_up_to(size + 20):
+        with pytest.raises(SpoolFullError, match="No space left"):
+            writer.append(b"x" * 60, "")
+        assert only_segment(tmp_path).size() == size
+    with files_up_to(size), pytest.raises(SpoolFullError, match="File too large"):
+        writer.append(b"x" * 60, "")
+
+    writer.append(b"after", "")
+    assert [r.event for r in only_segment(tmp_path).read(HEADER_BYTES)] == [b"before", b"after"]
+
+
+def test_half_a_record_that_cannot_be_cut_away_is_followed_by_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path)
+    writer.append(b"before", "")
+
+    def refuse(_descriptor: int, _length: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched, files_up_to(only_segment(tmp_path).size() + 20):
+        patched.setattr(os, "ftruncate", refuse)
+        with pytest.raises(SpoolFullError):
+            writer.append(b"x" * 60, "")
+    writer.append(b"after", "")
+
+    torn, following = SpoolReader(tmp_path, Reader.durable).segments()
+    (record,) = torn.read(HEADER_BYTES)
+    assert record.event == b"before"
+    assert torn.read(record.end) == []
+    assert [path.suffix for path in tmp_path.glob("*.torn")] == [".torn"]
+    assert [r.event for r in following.read(HEADER_BYTES)] == [b"after"]
 
 
 def test_half_written_record_waits_while_its_writer_lives(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ _libc.write.restype = ctypes.c_ssize_t
 
 
 class _OpenSegment:
-    """A segment that this process writes; `size` is where the next record goes."""
+    """A segment that this process writes; `size` is where the next record goes.
+
+    It is closed by itself where half a record stands in it that could not be cut away.
+    """
 
     def __init__(self, hidden: Path, path: Path) -> None:
         """Make it under a hidden name, so that it shows itself with its lock and its header."""
@@ -32,6 +35,7 @@ class _OpenSegment:
             hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600
         )
         self.size = HEADER_BYTES
+        self.is_closed = False
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if os.write(self._descriptor, fresh_header()) != HEADER_BYTES:
@@ -46,13 +50,18 @@ class _OpenSegment:
         """Write all of it, or nothing and raise OSError."""
         written = _write_keeping_interpreter(self._descriptor, record)
         if written != len(record):
-            os.ftruncate(self._descriptor, self.size)
+            try:
+                os.ftruncate(self._descriptor, self.size)
+            except OSError:
+                self.close()
+                raise
             raise _no_space()
         self.size += written
 
     def close(self) -> None:
         """Let go of it: it will not grow any more."""
         os.close(self._descriptor)
+        self.is_closed = True
 
 
 class SpoolWriter:
@@ -92,30 +101,38 @@ class SpoolWriter:
             SpoolFullError: the spool has no room, or its file system refused; nothing was written.
         """
         record = frame(event, traceparent)
-        if self.is_full(len(record)):
-            raise SpoolFullError(f"{self.directory} holds {self._used} bytes")
+        size = len(record)
+        if self.is_full(size):
+            raise SpoolFullError(f"{self.directory} has no room for {size} bytes")
         try:
-            segment = self._segment_for(len(record))
+            segment = self._segment_for(size)
             try:
                 segment.append(record)
             finally:
-                self._free_segments.append(segment)
+                if not segment.is_closed:
+                    self._free_segments.append(segment)
         except OSError as error:
             raise SpoolFullError(f"{self.directory}: {error.strerror}") from error
-        self._used += len(record)
-        self._free -= len(record)
+        # Nothing is called between reading and writing these, so no other thread comes between.
+        self._used += size
+        self._free -= size
 
     def is_full(self, more: int = LARGEST_RECORD) -> bool:
         """Whether `more` bytes do not fit into the spool's share or into its file system.
 
-        What other writers and threads add is seen within half a second.
+        What other writers add is seen within half a second. Nothing fits into a directory that
+        cannot be looked at.
         """
         now = time.monotonic()
         if now - self._measured_at > MEASURE_SECONDS:
-            room = os.statvfs(self.directory)
-            self._used = spool_bytes(self.directory)
-            self._free = room.f_bavail * room.f_frsize
             self._measured_at = now
+            try:
+                room = os.statvfs(self.directory)
+                self._used = spool_bytes(self.directory)
+            except OSError:
+                self._measured_at = float("-inf")
+                return True
+            self._free = room.f_bavail * room.f_frsize
         return self._used + more > self._max_bytes or more > self._free
 
     def count_unrecorded(self) -> None:
@@ -127,7 +144,7 @@ class SpoolWriter:
         return self._unrecorded.value()
 
     def close(self) -> None:
-        """Let go of the segments; each is finished once it is read to its end."""
+        """Let go of all segments but those in an append; each is finished once it is read."""
         with suppress(IndexError):
             while True:
                 self._free_segments.pop().close()
@@ -146,6 +163,8 @@ class SpoolWriter:
             self._free_segments.append(segment)
             raise
         segment.close()
+        # The others too: what is delivered goes with its segment, and none holds calls for weeks.
+        self.close()
         return following
 
     def _open_segment(self) -> _OpenSegment:
