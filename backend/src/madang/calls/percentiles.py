@@ -58,7 +58,7 @@ class Percentiles:
             series: the series of each.
         """
         series_count = len(self._together)
-        slots_a_part = max(1, _CELLS_A_PART // (max(1, series_count) * _BUCKETS))
+        slots_a_part = max(1, _CELLS_A_PART // (series_count * _BUCKETS))
         begins = np.concatenate(([0], np.cumsum(sketches.sizes)))
         places = np.flatnonzero(np.diff(slots // slots_a_part)) + 1
         for begin, end in pairwise([0, *places.tolist(), len(slots)]):

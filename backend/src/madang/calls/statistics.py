@@ -62,10 +62,9 @@ def _upsert(connection: Connection, table: _Table, rows: Sequence[tuple[object, 
     changes = [f"{name} = {table.name}.{name} + {fresh.format(name)}" for name in table.sums]
     changes += [f"{name} = {fresh.format(name)}" for name in table.sets]
     columns = (*table.keys, *table.sums, *table.sets)
-    marks = ", ".join(("?" if sqlite else "%s",) * len(columns))
     conflict = f"CONFLICT ({', '.join(table.keys)}) DO UPDATE SET" if sqlite else _DUPLICATE
     connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # our own names
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({_marks(connection, columns)})"  # noqa: S608  # our own names
         f" ON {conflict} {', '.join(changes)}",
         list(rows),
     )
@@ -172,7 +171,8 @@ _UNCUT = "SET STATEMENT group_concat_max_len = 1073741824 FOR "
 
 def read_users(connection: Connection, period: Period, most: int) -> tuple[list[UserPart], int]:
     """What was counted in a period, of the users with the most calls; how many there are in all."""
-    slot = _slot(period, sqlite=connection.dialect.name == "sqlite")
+    divided = "/" if connection.dialect.name == "sqlite" else "DIV"
+    slot = f"(start - {period.begin:d}) {divided} {period.slot_seconds:d}"
     within = _within(period)
     top = connection.exec_driver_sql(
         f"SELECT user_id, COUNT(*) OVER () FROM user_statistics WHERE {within} GROUP BY user_id"  # noqa: S608
@@ -181,19 +181,18 @@ def read_users(connection: Connection, period: Period, most: int) -> tuple[list[
     if not top:
         return [], 0
     users = [user for user, _ in top]
-    marks = ", ".join(["?" if connection.dialect.name == "sqlite" else "%s"] * len(users))
     rows = connection.exec_driver_sql(
         f"SELECT {slot} AS slot, user_id, SUM(calls), SUM(errors) FROM user_statistics"  # noqa: S608
-        f" WHERE {within} AND user_id IN ({marks}) GROUP BY slot, user_id",
+        f" WHERE {within} AND user_id IN ({_marks(connection, users)}) GROUP BY slot, user_id",
         tuple(users),
     )
     parts = [UserPart(int(at), name, int(calls), int(errors)) for at, name, calls, errors in rows]
     return parts, int(top[0][1])
 
 
-def _slot(period: Period, *, sqlite: bool) -> str:
-    divided = "/" if sqlite else "DIV"
-    return f"(start - {period.begin:d}) {divided} {period.slot_seconds:d}"
+def _marks(connection: Connection, values: Sequence[object]) -> str:
+    """A place for each value, as the driver writes it."""
+    return ", ".join(["?" if connection.dialect.name == "sqlite" else "%s"] * len(values))
 
 
 def _within(period: Period) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Operat
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from madang.db.hanging import HangGuard
+from madang.db.hanging import HangGuard, tells_timeout
 from madang.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_SECONDS = 5
@@ -211,7 +211,7 @@ def _check_idle_connections(engine: Engine) -> None:
         try:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
-            if isinstance(error.__context__, TimeoutError):
+            if tells_timeout(error):
                 raise  # the server hangs: a new connection would wait as long again
             raise DisconnectionError(str(error)) from error
 

@@ -76,7 +76,12 @@ class HangGuard:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    """PyMySQL tells a timeout as a lost connection, with the timeout as its context."""
-    if not isinstance(error, DBAPIError) or error.orig is None:
-        return False
-    return isinstance(error.orig.__context__, TimeoutError)
+    return isinstance(error, DBAPIError) and error.orig is not None and tells_timeout(error.orig)
+
+
+def tells_timeout(error: BaseException) -> bool:
+    """Whether a driver's error means that no answer came in time.
+
+    PyMySQL tells a timeout as a lost connection, with the timeout as its context.
+    """
+    return isinstance(error.__context__, TimeoutError)
