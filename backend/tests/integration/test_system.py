@@ -99,7 +99,10 @@ class World:
 
     def is_calm(self) -> bool:
         """Whether everything reports, answers, and has caught up."""
-        state = self.system()
+        answer = self.admin.get("/api/admin/system")
+        if answer.status_code == 503:
+            return False  # this worker has not yet seen that the database is back
+        state = answer.json()
         return (
             not state["missing"]
             and all(found["status"] == "ok" for found in state["dependencies"].values())

@@ -3,6 +3,8 @@ import os
 import resource
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -114,8 +116,36 @@ def test_threads_that_append_at_once_share_no_segment_and_lose_nothing(
     assert events == sorted(b"%d %d" % (t, n) for t in range(threads) for n in range(each))
 
 
-def test_spool_whose_directory_is_gone_is_full(tmp_path: Path) -> None:
+def test_first_calls_that_come_while_another_thread_measures_the_spool_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path)
+    later = time.monotonic() + 2 * writing.MEASURE_SECONDS
+    measuring, measured, statvfs = threading.Event(), threading.Event(), os.statvfs
+
+    def measure(directory: Path) -> os.statvfs_result:
+        measuring.set()
+        assert measured.wait(10)
+        return statvfs(directory)
+
+    monkeypatch.setattr(os, "statvfs", measure)
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(writer.append, b"first", "")
+        assert measuring.wait(10)
+        try:
+            writer.append(b"meanwhile", "")
+        finally:
+            measured.set()
+        first.result()
+    assert [r.event for r in only_segment(tmp_path).read(HEADER_BYTES)] == [b"meanwhile", b"first"]
+
+
+def test_spool_whose_directory_is_gone_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = open_writer(tmp_path / "spool")
+    monkeypatch.setattr(writing, "MEASURE_SECONDS", 0)
     shutil.rmtree(tmp_path / "spool")
     assert writer.is_full()
     with pytest.raises(SpoolFullError):

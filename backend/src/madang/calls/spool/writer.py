@@ -84,13 +84,12 @@ class SpoolWriter:
         self._writer = uuid7().hex
         self._sequence = itertools.count()
         self._free_segments: deque[_OpenSegment] = deque()
-        self._used = 0
-        self._free = 0
-        self._measured_at = float("-inf")
+        self._measured_at = time.monotonic()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._unrecorded = UnrecordedCounter(directory)
             self._free_segments.append(self._open_segment())
+            self._measure()
         except OSError as error:
             raise SpoolError(f"{directory}: {error.strerror}") from error
 
@@ -125,14 +124,12 @@ class SpoolWriter:
         """
         now = time.monotonic()
         if now - self._measured_at > MEASURE_SECONDS:
-            self._measured_at = now
+            self._measured_at = now  # before it, so that other threads go on with the last figures
             try:
-                room = os.statvfs(self.directory)
-                self._used = spool_bytes(self.directory)
+                self._measure()
             except OSError:
                 self._measured_at = float("-inf")
                 return True
-            self._free = room.f_bavail * room.f_frsize
         return self._used + more > self._max_bytes or more > self._free
 
     def count_unrecorded(self) -> None:
@@ -148,6 +145,11 @@ class SpoolWriter:
         with suppress(IndexError):
             while True:
                 self._free_segments.pop().close()
+
+    def _measure(self) -> None:
+        room = os.statvfs(self.directory)
+        self._used = spool_bytes(self.directory)
+        self._free = room.f_bavail * room.f_frsize
 
     def _segment_for(self, more: int) -> _OpenSegment:
         """One that no other thread has, with room for a record of `more` bytes."""
