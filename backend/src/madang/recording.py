@@ -1,5 +1,7 @@
 """`madang record`: the way of a call from Kafka into history."""
 
+from functools import partial
+
 import structlog
 
 from madang.calls.kafka_source import KafkaSource
@@ -12,7 +14,7 @@ from madang.http.health import Dependency
 from madang.http.server import serving_beside
 from madang.settings import Settings
 from madang.signals import stop_event
-from madang.system.history_figures import history_figures
+from madang.system.history_figures import history_figures, unrecorded_offsets
 from madang.system.reports import RedisReports
 from madang.system.topic import TopicReach
 from madang.telemetry import configure
@@ -37,10 +39,10 @@ def record(host: str, port: int) -> None:
     database = Database(settings.require_database_url(), pool_size=2)
     asked = asked_database(settings.require_database_url())
     schema.check(database)
-    source = KafkaSource(settings, database)
+    topic = TopicReach(settings)
+    source = KafkaSource(settings, database, partial(unrecorded_offsets, database, topic.ends))
     recorder = Recorder(database, source, telemetry, utc_now)
     telemetry.observe_record_lag(recorder.lag_seconds)
-    topic = TopicReach(settings)
     dependencies = {
         "kafka": Dependency(topic.check),
         "database": Dependency(asked.ping),

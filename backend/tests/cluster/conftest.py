@@ -4,16 +4,38 @@ The cluster of KUBECONFIG, else kind's where Docker answers, else one that is st
 needs root. What is missing is an error, never a skip.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import pytest
 
+from tests.services.errors import ServiceError
 from tests.services.kubernetes.cluster import Cluster
 from tests.services.kubernetes.images import Images
 from tests.services.kubernetes.node_shell import NodeShell, node_shell
 from tests.services.kubernetes.release import Release
 from tests.services.kubernetes.selection import Chosen, chosen_cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure comes with what the pods printed, for they are gone soon after."""
+    report = yield
+    if report.failed:
+        for release in item.funcargs.values():
+            if isinstance(release, Release):
+                report.sections.append((f"Logs of {release.name}", _logs(release)))
+    return report
+
+
+def _logs(release: Release) -> str:
+    try:
+        return release.logs()
+    except (ServiceError, TimeoutExpired) as error:
+        return str(error)
 
 
 @pytest.fixture(scope="session")

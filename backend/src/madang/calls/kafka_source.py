@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 MOST_MESSAGES = 10_000
 SESSION_MILLISECONDS = 10_000
-STALLED_SECONDS = 30.0
-LAG_SECONDS = 5.0
+LOOK_SECONDS = 15.0
+"""Longer than the brokers take to give a dead recorder's partitions to another."""
 WATERMARK_SECONDS = 10.0
 
 
@@ -40,23 +40,35 @@ class KafkaSource:
 
     Where a partition begins is read from the database when it is assigned; the group's own
     committed offsets follow behind and only inform tools that show the lag. Clients are made anew
-    when the topic was made again, when an offset is gone, and when messages are there and none has
-    come for half a minute.
+    when the topic was made again, when an offset is gone, and when a partition holds messages that
+    no recorder has recorded for a while, this one's or not: a client may have been given it and
+    not know.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        """Nothing is connected before the first `poll`."""
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        unrecorded: Callable[[str], Mapping[int, int]],
+    ) -> None:
+        """Nothing is connected before the first `poll`.
+
+        `unrecorded` says of a creation of the topic which partitions hold what is not recorded, and
+        the next offset to record of each.
+        """
         self._config = client_config(settings)
         self._group = settings.kafka_group
         self._topic = settings.kafka_topic
         self._database = database
+        self._unrecorded = unrecorded
         self._question = TopicQuestion(self._config, self._topic)
         self._consumer: Consumer | None = None
         self._topic_id = ""
         self._former: set[bytes] = set()
         self._positions: dict[int, int] = {}
         self._gaps: dict[int, int] = {}
-        self._lag_asked_at = self._progressed_at = time.monotonic()
+        self._waiting: Mapping[int, int] = {}
+        self._looked_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
         """Up to 10,000 messages, as one batch a partition.
@@ -65,7 +77,7 @@ class KafkaSource:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
         """
         consumer = self._consumer or self._connect()
-        if self._is_outdated(consumer):
+        if self._is_outdated():
             self.close()
             return []
         received = received_from(consumer.consume(MOST_MESSAGES, timeout_seconds))
@@ -79,7 +91,7 @@ class KafkaSource:
 
     def recorded(self, batch: Batch) -> None:
         """Move on, and tell the group without waiting."""
-        self._progressed_at = time.monotonic()
+        self._looked_at = time.monotonic()
         if self._consumer is not None and self._is_ours(batch):
             self._positions[batch.partition] = batch.end
             position = TopicPartition(self._topic, batch.partition, batch.end)
@@ -101,13 +113,14 @@ class KafkaSource:
             self._consumer = None
         self._positions.clear()
         self._gaps.clear()
+        self._waiting = {}
 
     def _is_ours(self, batch: Batch) -> bool:
         return batch.topic_id == self._topic_id and batch.partition in self._positions
 
     def _connect(self) -> Consumer:
         self._topic_id = topic_id(self._config, self._topic)
-        self._lag_asked_at = self._progressed_at = time.monotonic()
+        self._looked_at = time.monotonic()
         consumer = connected(
             Consumer,
             {
@@ -129,19 +142,25 @@ class KafkaSource:
         self._consumer = consumer
         return consumer
 
-    def _is_outdated(self, consumer: Consumer) -> bool:
-        """Whether the topic was made again, or messages are there and none comes any more."""
+    def _is_outdated(self) -> bool:
+        """Whether the topic was made again, or messages wait that no recorder takes."""
         found = self._question.answer()
         if found is not None and found != self._topic_id:
             self._say_made_again()
             return True
+        return self._has_stalled()
+
+    def _has_stalled(self) -> bool:
+        """Whether what waits waited at the last look too; looks only where nothing is recorded."""
         now = time.monotonic()
-        if now - self._progressed_at < STALLED_SECONDS or now - self._lag_asked_at < LAG_SECONDS:
+        if now - self._looked_at < LOOK_SECONDS:
             return False
-        self._lag_asked_at = now
-        if stalled := self._lag(consumer) > 0:
-            log.warning("record_stalled", seconds=STALLED_SECONDS)
-        return stalled
+        self._looked_at = now
+        before, self._waiting = self._waiting, self._unrecorded(self._topic_id)
+        stalled = dict(before.items() & self._waiting.items())
+        if stalled:
+            log.warning("record_stalled", next_offsets=stalled, assigned=sorted(self._positions))
+        return bool(stalled)
 
     def _say_made_again(self) -> None:
         log.warning(
@@ -150,14 +169,6 @@ class KafkaSource:
             former_id=self._topic_id,
             recorded=self._positions,
         )
-
-    def _lag(self, consumer: Consumer) -> int:
-        """How many messages the assigned partitions hold that are not recorded."""
-        lag = 0
-        for partition, position in self._positions.items():
-            _, high = _watermarks(consumer, self._topic, partition)
-            lag += max(0, high - position)
-        return lag
 
     def _hear_of_former_topics(self, news: AbstractSet[bytes]) -> None:
         """Count what a deletion of the topic destroyed, as far as the shipper can know it."""

@@ -17,6 +17,14 @@ def find(connection: Connection, topic_id: str, partition: int) -> int | None:
     ).scalar_one_or_none()
 
 
+def find_all(connection: Connection, topic_id: str) -> dict[int, int]:
+    """The next offset to record of each partition that is known."""
+    statement = select(KafkaOffset.partition, KafkaOffset.next_offset).where(
+        KafkaOffset.topic_id == topic_id
+    )
+    return dict(connection.execute(statement).all())
+
+
 def begin(connection: Connection, topic_id: str, partition: int, first: int = 0) -> None:
     """Know of a partition, from its first offset."""
     connection.execute(

@@ -1,5 +1,7 @@
 """The figures of history, measured now; apart from those of a spool, which need no database."""
 
+from collections.abc import Callable, Mapping
+
 from madang.db.engine import Database
 from madang.errors import UnavailableError
 from madang.system import store
@@ -18,3 +20,20 @@ def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
             }
     except UnavailableError:
         return dict.fromkeys(("lag_messages", "lost", "rejected_total"))
+
+
+def unrecorded_offsets(
+    database: Database, ends: Callable[[], TopicEnds | None], topic_id: str
+) -> Mapping[int, int]:
+    """The next offset to record of each partition of a topic that holds what is not in history.
+
+    Nothing where the brokers say nothing, or have another creation of the topic by now.
+
+    Raises:
+        DatabaseUnavailableError: the database does not say.
+    """
+    found = ends()
+    if found is None or found.topic_id != topic_id:
+        return {}
+    with database.read() as connection:
+        return store.unrecorded(connection, found)

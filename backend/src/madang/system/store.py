@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, func, select, text
 
+from madang.calls import offsets
 from madang.calls.models import KafkaOffset
 from madang.calls.models import RejectedEvent as RejectedRow
 from madang.system.models import RejectedEvent, TopicEnds
@@ -12,13 +13,19 @@ MOST_COUNTED = 10_000
 
 def unrecorded_messages(connection: Connection, ends: TopicEnds) -> int:
     """How many messages of the topic are not in history yet, over all partitions."""
-    statement = select(KafkaOffset.partition, KafkaOffset.next_offset).where(
-        KafkaOffset.topic_id == ends.topic_id
-    )
-    recorded = dict(connection.execute(statement).all())
-    return sum(
-        max(0, end - recorded.get(partition, 0)) for partition, end in enumerate(ends.offsets)
-    )
+    waiting = unrecorded(connection, ends)
+    return sum(ends.offsets[partition] - next_offset for partition, next_offset in waiting.items())
+
+
+def unrecorded(connection: Connection, ends: TopicEnds) -> dict[int, int]:
+    """The next offset to record of each partition that holds messages not in history yet."""
+    recorded = offsets.find_all(connection, ends.topic_id)
+    positions = {partition: recorded.get(partition, 0) for partition in range(len(ends.offsets))}
+    return {
+        partition: position
+        for partition, position in positions.items()
+        if position < ends.offsets[partition]
+    }
 
 
 def lost_messages(connection: Connection) -> int:

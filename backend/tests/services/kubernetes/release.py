@@ -13,6 +13,7 @@ CHART = REPOSITORY / "deploy" / "helm" / "madang"
 COMPONENT = "app.kubernetes.io/component"
 
 _MINUTES = 10
+_LOGGED_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ class Release:
         labels += f",{COMPONENT}={component}" if component else ""
         return list(self.cluster.get("pods", f"--namespace={self.namespace}", "-l", labels))
 
+    def logs(self) -> str:
+        """The newest lines of every container that is there, but for those about single calls."""
+        words = ("logs", f"--namespace={self.namespace}", "--all-containers", "--tail=2000")
+        printed = [
+            (pod["metadata"]["name"], self.cluster.try_kubectl(*words, pod["metadata"]["name"]))
+            for pod in self.pods()
+        ]
+        return "\n".join(f"--- {name}\n{_without_calls(lines or '')}" for name, lines in printed)
+
     def secret(self, ending: str) -> dict[str, str]:
         """The values of its Secret of this ending."""
         name = f"{self.name}-{ending}"
@@ -91,3 +101,8 @@ class Release:
     def forward(self, component: str = "web", port: int = 80) -> AbstractContextManager[str]:
         """The local URL of one of its Services, through one pod of it."""
         return self.cluster.forward(self.namespace, f"service/{self.name}-{component}", port)
+
+
+def _without_calls(log: str) -> str:
+    lines = [line for line in log.splitlines() if '"event":"call"' not in line]
+    return "\n".join(lines[-_LOGGED_LINES:])
