@@ -133,6 +133,8 @@ class KafkaSource:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "fetch.queue.backoff.ms": 20,
                 "fetch.wait.max.ms": 100,
+                "queued.min.messages": 2 * MOST_MESSAGES,
+                "queued.max.messages.kbytes": 16_384,
                 "topic.metadata.refresh.interval.ms": 10_000,
             },
         )
