@@ -153,7 +153,7 @@ class KafkaSource:
         return self._has_stalled()
 
     def _has_stalled(self) -> bool:
-        """Whether what waits waited at the last look too; looks only where nothing is recorded."""
+        """Whether what waits waited at the last look too; looks only while nothing is recorded."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return False
