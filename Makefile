@@ -26,7 +26,7 @@ test: setup check ## Set up, check and run all tests; ARGS='-k search' goes to p
 
 .PHONY: test-cluster
 test-cluster: setup ## Test on a real Kubernetes: of KUBECONFIG, by kind, or one of its own (root); ARGS as for test
-	@scripts/setup-kube.sh chart observe control $(if $(KUBECONFIG),,node)
+	@$(MAKE) -j2 cluster-tools $(if $(KUBECONFIG),,cluster-images)
 	@cd backend && exec .venv/bin/pytest tests/cluster $(call side_by_side,$(if $(KUBECONFIG),1,2)) $(ARGS)
 
 .PHONY: check
@@ -60,6 +60,14 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 	rm -rf backend/.venv frontend/node_modules frontend/dist
 	rm -rf backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis
 	find backend deploy -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: cluster-tools cluster-images
+cluster-tools:
+	@scripts/setup-kube.sh chart observe control $(if $(KUBECONFIG),,node)
+
+# Beside the tools, for most of it is waiting for packages. Only a node of our own needs them.
+cluster-images:
+	-@scripts/setup-images.sh
 
 .PHONY: check-backend check-frontend check-scripts test-frontend
 check-backend:

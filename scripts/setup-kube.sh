@@ -6,8 +6,7 @@ offer_help "Usage: scripts/setup-kube.sh [chart|control|node|observe]...
 Gets, into \${MADANG_CACHE_DIR}/kube, what the tests of these parts need (chart when none is named):
   chart    helm, kubeconform, actionlint, promtool, and Kubernetes' own schemas for kubeconform
   control  a control plane of Kubernetes, kubectl, and kwok for nodes on which nothing runs
-  node     what a real node runs beside it, from Go modules and with apt; as root also the base
-           images of scripts/setup-images.sh
+  node     what a real node runs beside it, from Go modules and with apt
   observe  otelcol, loki, jaeger and prometheus, to run what the chart observability configures
 Helm, kubectl and the programs that check are used from the PATH where they are there; promtool comes
 out of Debian's package; all others are built with Go in the versions that the tests know. Does nothing when that was done." "$@"
@@ -216,10 +215,6 @@ observe() {
   GOFLAGS="$GOFLAGS -tags=remove_all_sd" wrapped prometheus "$prometheus" "${prometheus%@*}/cmd/prometheus"
 }
 
-if [[ " $* " == *' node '* && $EUID -eq 0 ]]; then
-  # The node's images are made on these, and most of making them is waiting for packages.
-  "$root/scripts/setup-images.sh" &
-fi
 mkdir -p "$GOBIN"
 exec 9>"$kube/lock"
 flock 9
@@ -229,4 +224,3 @@ for part in "${@:-chart}"; do
     *) fail "unknown part: $part (see --help)" ;;
   esac
 done
-wait

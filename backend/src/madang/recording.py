@@ -14,7 +14,7 @@ from madang.http.health import Dependency
 from madang.http.server import serving_beside
 from madang.settings import Settings
 from madang.signals import stop_event
-from madang.system.history_figures import history_figures, unrecorded_offsets
+from madang.system.history_figures import history_figures, waiting_offsets
 from madang.system.reports import RedisReports
 from madang.system.topic import TopicReach
 from madang.telemetry import configure
@@ -40,7 +40,7 @@ def record(host: str, port: int) -> None:
     asked = asked_database(settings.require_database_url())
     schema.check(database)
     topic = TopicReach(settings)
-    source = KafkaSource(settings, database, partial(unrecorded_offsets, database, topic.ends))
+    source = KafkaSource(settings, database, partial(waiting_offsets, asked, topic.ends))
     recorder = Recorder(database, source, telemetry, utc_now)
     telemetry.observe_record_lag(recorder.lag_seconds)
     dependencies = {

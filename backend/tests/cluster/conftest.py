@@ -22,7 +22,7 @@ from tests.services.kubernetes.selection import Chosen, chosen_cluster
 def pytest_runtest_makereport(
     item: pytest.Function,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure comes with what the pods printed, for they are gone soon after."""
+    """What fails on a release comes with what its pods printed, for they are gone soon after."""
     report = yield
     if report.failed:
         for release in item.funcargs.values():

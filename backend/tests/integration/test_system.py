@@ -102,6 +102,7 @@ class World:
         answer = self.admin.get("/api/admin/system")
         if answer.status_code == 503:
             return False  # this worker has not yet seen that the database is back
+        assert answer.status_code == 200, self.stack.api.log_tail()
         state = answer.json()
         return (
             not state["missing"]

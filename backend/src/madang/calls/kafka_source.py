@@ -1,9 +1,9 @@
 """Kafka as a recorder's source."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from madang.calls import offsets
 from madang.calls.kafka import client_config, connected, topic_id
 from madang.calls.received import received_from
 from madang.calls.recorder import Batch, RawEvent
+from madang.calls.standstill import Standstill
 from madang.calls.topic_question import TopicQuestion
 from madang.calls.topic_watch import Creation
 from madang.db.engine import Database
@@ -30,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 MOST_MESSAGES = 10_000
 SESSION_MILLISECONDS = 10_000
-LOOK_SECONDS = 15.0
-"""Longer than the brokers take to give a dead recorder's partitions to another."""
 WATERMARK_SECONDS = 10.0
 
 
@@ -40,41 +39,41 @@ class KafkaSource:
 
     Where a partition begins is read from the database when it is assigned; the group's own
     committed offsets follow behind and only inform tools that show the lag. Clients are made anew
-    when the topic was made again, when an offset is gone, and when a partition holds messages that
-    no recorder has recorded for a while, this one's or not: a client may have been given it and
-    not know.
+    when the topic was made again, when an offset is gone, and when this recorder records nothing
+    while messages wait in a partition, its own or not: a client may have been given it and not
+    know.
     """
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        unrecorded: Callable[[str], Mapping[int, int]],
+        waiting: Callable[[str], Mapping[int, int]],
     ) -> None:
         """Nothing is connected before the first `poll`.
 
-        `unrecorded` says of a creation of the topic which partitions hold what is not recorded, and
+        `waiting` says of a creation of the topic which partitions hold what is not recorded, and
         the next offset to record of each.
         """
         self._config = client_config(settings)
         self._group = settings.kafka_group
         self._topic = settings.kafka_topic
         self._database = database
-        self._unrecorded = unrecorded
+        self._waiting = waiting
+        self._standstill = Standstill()
         self._question = TopicQuestion(self._config, self._topic)
         self._consumer: Consumer | None = None
         self._topic_id = ""
         self._former: set[bytes] = set()
         self._positions: dict[int, int] = {}
         self._gaps: dict[int, int] = {}
-        self._waiting: Mapping[int, int] = {}
-        self._looked_at = time.monotonic()
 
     def poll(self, timeout_seconds: float) -> Sequence[Batch]:
         """Up to 10,000 messages, as one batch a partition.
 
         Raises:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
+            DatabaseUnavailableError: it does not say what is recorded.
         """
         consumer = self._consumer or self._connect()
         if self._is_outdated():
@@ -91,7 +90,7 @@ class KafkaSource:
 
     def recorded(self, batch: Batch) -> None:
         """Move on, and tell the group without waiting."""
-        self._looked_at = time.monotonic()
+        self._standstill.progressed()
         if self._consumer is not None and self._is_ours(batch):
             self._positions[batch.partition] = batch.end
             position = TopicPartition(self._topic, batch.partition, batch.end)
@@ -113,14 +112,13 @@ class KafkaSource:
             self._consumer = None
         self._positions.clear()
         self._gaps.clear()
-        self._waiting = {}
 
     def _is_ours(self, batch: Batch) -> bool:
         return batch.topic_id == self._topic_id and batch.partition in self._positions
 
     def _connect(self) -> Consumer:
         self._topic_id = topic_id(self._config, self._topic)
-        self._looked_at = time.monotonic()
+        self._standstill.begin()
         consumer = connected(
             Consumer,
             {
@@ -133,6 +131,7 @@ class KafkaSource:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "fetch.queue.backoff.ms": 20,
                 "fetch.wait.max.ms": 100,
+                # For the whole client: a few polls' worth.
                 "queued.min.messages": 2 * MOST_MESSAGES,
                 "queued.max.messages.kbytes": 16_384,
                 "topic.metadata.refresh.interval.ms": 10_000,
@@ -150,16 +149,7 @@ class KafkaSource:
         if found is not None and found != self._topic_id:
             self._say_made_again()
             return True
-        return self._has_stalled()
-
-    def _has_stalled(self) -> bool:
-        """Whether what waits waited at the last look too; looks only while nothing is recorded."""
-        now = time.monotonic()
-        if now - self._looked_at < LOOK_SECONDS:
-            return False
-        self._looked_at = now
-        before, self._waiting = self._waiting, self._unrecorded(self._topic_id)
-        stalled = dict(before.items() & self._waiting.items())
+        stalled = self._standstill.found(partial(self._waiting, self._topic_id))
         if stalled:
             log.warning("record_stalled", next_offsets=stalled, assigned=sorted(self._positions))
         return bool(stalled)
@@ -248,6 +238,8 @@ class KafkaSource:
             self.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if partitions:
+            self._standstill.begin()
         for partition in partitions:
             try:
                 partition.offset = self._positions[partition.partition] = self._begin(

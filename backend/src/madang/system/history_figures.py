@@ -1,4 +1,4 @@
-"""The figures of history, measured now; apart from those of a spool, which need no database."""
+"""How far history is, asked now; apart from the figures of a spool, which need no database."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ from madang.telemetry import Figures
 
 
 def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
-    """How far history is; None where the database or the brokers do not say, which a check says."""
+    """The figures; None where the database or the brokers do not say, which a check says."""
     try:
         with database.read() as connection:
             return {
@@ -22,7 +22,7 @@ def history_figures(database: Database, ends: TopicEnds | None) -> Figures:
         return dict.fromkeys(("lag_messages", "lost", "rejected_total"))
 
 
-def unrecorded_offsets(
+def waiting_offsets(
     database: Database, ends: Callable[[], TopicEnds | None], topic_id: str
 ) -> Mapping[int, int]:
     """The next offset to record of each partition of a topic that holds what is not in history.
@@ -36,4 +36,4 @@ def unrecorded_offsets(
     if found is None or found.topic_id != topic_id:
         return {}
     with database.read() as connection:
-        return store.unrecorded(connection, found)
+        return store.waiting_offsets(connection, found)

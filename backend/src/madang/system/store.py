@@ -13,11 +13,11 @@ MOST_COUNTED = 10_000
 
 def unrecorded_messages(connection: Connection, ends: TopicEnds) -> int:
     """How many messages of the topic are not in history yet, over all partitions."""
-    waiting = unrecorded(connection, ends)
+    waiting = waiting_offsets(connection, ends)
     return sum(ends.offsets[partition] - next_offset for partition, next_offset in waiting.items())
 
 
-def unrecorded(connection: Connection, ends: TopicEnds) -> dict[int, int]:
+def waiting_offsets(connection: Connection, ends: TopicEnds) -> dict[int, int]:
     """The next offset to record of each partition that holds messages not in history yet."""
     recorded = offsets.find_all(connection, ends.topic_id)
     positions = {partition: recorded.get(partition, 0) for partition in range(len(ends.offsets))}

@@ -38,10 +38,10 @@ class TopicReach:
         Raises:
             KafkaUnavailableError: no broker answers, the topic is missing or access is denied.
         """
-        self._ends = None
         try:
             self._ends = self._ask()
         except KafkaUnavailableError:
+            self._ends = None
             # A client that was told of a controller asks for ever whether that one is back.
             self._admin = connected(AdminClient, self._config)
             raise

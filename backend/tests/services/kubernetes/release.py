@@ -84,13 +84,19 @@ class Release:
         return list(self.cluster.get("pods", f"--namespace={self.namespace}", "-l", labels))
 
     def logs(self) -> str:
-        """The newest lines of every container that is there, but for those about single calls."""
-        words = ("logs", f"--namespace={self.namespace}", "--all-containers", "--tail=2000")
-        printed = [
-            (pod["metadata"]["name"], self.cluster.try_kubectl(*words, pod["metadata"]["name"]))
-            for pod in self.pods()
-        ]
-        return "\n".join(f"--- {name}\n{_without_calls(lines or '')}" for name, lines in printed)
+        """The newest lines of every container, but for those about single calls."""
+        printed = []
+        for pod in self.pods():
+            name, status = pod["metadata"]["name"], pod["status"]
+            for one in (
+                *status.get("initContainerStatuses", ()),
+                *status.get("containerStatuses", ()),
+            ):
+                for past in ("--previous", "") if one["restartCount"] else ("",):
+                    words = ("logs", f"--namespace={self.namespace}", name, one["name"])
+                    lines = self.cluster.try_kubectl(*words, "--tail=2000", *past.split())
+                    printed.append(f"--- {name} {one['name']} {past}\n{_without_calls(lines)}")
+        return "\n".join(printed)
 
     def secret(self, ending: str) -> dict[str, str]:
         """The values of its Secret of this ending."""
@@ -103,6 +109,6 @@ class Release:
         return self.cluster.forward(self.namespace, f"service/{self.name}-{component}", port)
 
 
-def _without_calls(log: str) -> str:
-    lines = [line for line in log.splitlines() if '"event":"call"' not in line]
+def _without_calls(log: str | None) -> str:
+    lines = [line for line in (log or "").splitlines() if '"event":"call"' not in line]
     return "\n".join(lines[-_LOGGED_LINES:])
