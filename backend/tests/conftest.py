@@ -25,7 +25,11 @@ from tests.services.stack import Embedded, Stack, dependencies
 from tests.services.workspace import temporary_directory
 
 TOGETHER = ("tests/chaos/", "tests/cluster/three_nodes/")
-LONGEST = ("tests/chaos/", "tests/integration/test_system.py", "tests/e2e/", "tests/integration/")
+LONGEST = (
+    *("tests/chaos/", "tests/integration/test_system.py", "tests/e2e/", "tests/integration/"),
+    *("tests/cluster/test_deploy_sh", "tests/cluster/three_nodes/"),
+    *("tests/cluster/test_under_load.py", "tests/cluster/test_collection_pods.py"),
+)
 """These begin first, for several processes to end at the same time."""
 
 # How long an example takes says how busy the machine is.

@@ -14,6 +14,10 @@ COMPONENT = "app.kubernetes.io/component"
 
 _MINUTES = 10
 _LOGGED_LINES = 100
+_REMOVED = (
+    *("deployments", "statefulsets", "jobs", "cronjobs", "services", "configmaps", "ingresses"),
+    *("serviceaccounts", "networkpolicies", "poddisruptionbudgets", "horizontalpodautoscalers"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,14 @@ class Release:
         self.cluster.helm(*words, f"--timeout={minutes:g}m", seconds=minutes * 60 + 60)
 
     def uninstall(self) -> None:
-        """Remove it, and wait until its pods are gone; Secrets and volumes stay."""
-        words = ("uninstall", self.name, "--namespace", self.namespace)
-        self.cluster.helm(*words, "--wait", "--cascade=foreground", "--timeout=5m")
+        """Remove it, and wait until its pods are gone; Secrets and volumes stay.
+
+        Helm's own waiting is over before it began where its look at the cluster comes late.
+        """
+        where = f"--namespace={self.namespace}"
+        self.cluster.helm("uninstall", self.name, where, "--cascade=foreground")
+        labels = f"--selector=app.kubernetes.io/instance={self.name}"
+        self.cluster.wait("delete", ",".join(_REMOVED), where, labels, seconds=_MINUTES * 60)
 
     def wait_ready(self) -> None:
         """Wait until as many pods are ready as there should be.
