@@ -49,7 +49,9 @@ class World:
 
     def system(self) -> dict[str, Any]:
         """What the API says."""
-        answer = self.admin.get("/api/admin/system")
+        return self._state(self.admin.get("/api/admin/system"))
+
+    def _state(self, answer: httpx.Response) -> dict[str, Any]:
         assert answer.status_code == 200, self.stack.api.log_tail()
         found: dict[str, Any] = answer.json()
         return found
@@ -102,8 +104,7 @@ class World:
         answer = self.admin.get("/api/admin/system")
         if answer.status_code == 503:
             return False  # this worker has not yet seen that the database is back
-        assert answer.status_code == 200, self.stack.api.log_tail()
-        state = answer.json()
+        state = self._state(answer)
         return (
             not state["missing"]
             and all(found["status"] == "ok" for found in state["dependencies"].values())

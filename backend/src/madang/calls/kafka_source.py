@@ -258,7 +258,7 @@ class KafkaSource:
 
     def _begin(self, consumer: Consumer, partition: int) -> int:
         """Where to begin: the database's offset, moved up to the log's start if that is later."""
-        low, _ = _watermarks(consumer, self._topic, partition)
+        low = _first_offset(consumer, self._topic, partition)
         with self._database.write() as connection:
             stored = _known_offset(connection, self._topic_id, partition)
             if stored < low:
@@ -277,8 +277,8 @@ class KafkaSource:
             raise KafkaUnavailableError(error.str()) from KafkaException(error)
 
 
-def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """The first offset a partition holds, and the next it will give."""
+def _first_offset(consumer: Consumer, topic: str, partition: int) -> int:
+    """The first offset that a partition still holds."""
     try:
         found = consumer.get_watermark_offsets(
             TopicPartition(topic, partition), timeout=WATERMARK_SECONDS
@@ -287,7 +287,7 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
         raise KafkaUnavailableError(f"Topic {topic}: {error.args[0].str()}") from error
     if found is None:
         raise KafkaUnavailableError(f"Topic {topic}: partition {partition} does not answer")
-    return found
+    return found[0]
 
 
 def _known_offset(connection: Connection, topic_id: str, partition: int) -> int:

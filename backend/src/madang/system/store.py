@@ -20,11 +20,10 @@ def unrecorded_messages(connection: Connection, ends: TopicEnds) -> int:
 def waiting_offsets(connection: Connection, ends: TopicEnds) -> dict[int, int]:
     """The next offset to record of each partition that holds messages not in history yet."""
     recorded = offsets.find_all(connection, ends.topic_id)
-    positions = {partition: recorded.get(partition, 0) for partition in range(len(ends.offsets))}
     return {
-        partition: position
-        for partition, position in positions.items()
-        if position < ends.offsets[partition]
+        partition: recorded.get(partition, 0)
+        for partition, end in enumerate(ends.offsets)
+        if recorded.get(partition, 0) < end
     }
 
 
