@@ -7,9 +7,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.cimpl import NewTopic
 
 from tests.services.errors import ServiceError
-from tests.services.kafka_secured import PASSWORD, USERNAME, SecuredKafka, secured_kafka
+from tests.services.kafka_secured import LIMITED, PASSWORD, USERNAME, SecuredKafka, secured_kafka
 from tests.services.redis import Redis
 from tests.services.stack import Dependencies, Stack
 from tests.services.waiting import wait_until
@@ -37,9 +41,17 @@ def _settings(kafka: SecuredKafka, protocol: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+@pytest.mark.parametrize(
+    ("protocol", "mechanism"),
+    [
+        ("SASL_PLAINTEXT", "PLAIN"),
+        ("SASL_PLAINTEXT", "SCRAM-SHA-512"),
+        ("SASL_SSL", "SCRAM-SHA-512"),
+    ],
+)
 def test_calls_reach_history_through_a_broker_with_passwords(
     protocol: str,
+    mechanism: str,
     services_directory: Path,
     fresh_database_url: str,
     redis_server: Redis,
@@ -51,13 +63,48 @@ def test_calls_reach_history_through_a_broker_with_passwords(
     stack = Stack(
         services_directory / f"stack-{dependencies.topic}",
         dependencies,
-        environment=_settings(secured, protocol),
+        environment=_settings(secured, protocol) | {"MADANG_KAFKA_SASL_MECHANISM": mechanism},
     )
     with stack.running(orderly=False), httpx.Client(base_url=stack.url) as visitor:
         made = visitor.post("/api/users", json={"username": "someone", "password": "x" * 16})
         call = made.headers["Madang-Call"]
 
         wait_until(lambda: visitor.get(f"/api/logs/kafka/{call}").is_success, 30, "the call")
+
+
+@pytest.fixture
+def admin(secured: SecuredKafka) -> AdminClient:
+    return secured.admin()
+
+
+@pytest.fixture
+def limited(secured: SecuredKafka, admin: AdminClient, services_directory: Path) -> Stack:
+    """A board whose user may describe its topic, and not create it."""
+    topic = f"limited-{uuid4().hex[:8]}"
+    rule = AclBinding(
+        ResourceType.TOPIC,
+        topic,
+        ResourcePatternType.LITERAL,
+        f"User:{LIMITED}",
+        "*",
+        AclOperation.DESCRIBE,
+        AclPermissionType.ALLOW,
+    )
+    for done in admin.create_acls([rule]).values():
+        done.result(10)
+    dependencies = Dependencies("sqlite:///never-opened.db", "redis://127.0.0.1:1", "", topic)
+    environment = _settings(secured, "SASL_SSL") | {"MADANG_KAFKA_SASL_USERNAME": LIMITED}
+    return Stack(services_directory / f"stack-{topic}", dependencies, environment=environment)
+
+
+def test_topic_that_may_not_be_created_is_enough_when_it_exists(
+    admin: AdminClient, limited: Stack
+) -> None:
+    with pytest.raises(ServiceError, match=": Authorization failed"):
+        limited.run("topics")
+    topic = limited.environment["MADANG_KAFKA_TOPIC"]
+    admin.create_topics([NewTopic(topic, 1)])[topic].result(10)
+    assert limited.run("topics") == f"Topic {topic} exists\n"
 
 
 WRONG: Mapping[str, tuple[Mapping[str, str], str]] = {

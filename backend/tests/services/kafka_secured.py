@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
+
 from tests.services import kafka_distribution as distribution
 from tests.services.ports import answers, free_port
 from tests.services.process import Account, Process, find_program, own_directory, run
 
 USERNAME, PASSWORD = "madang-example", "only-for-tests"
+LIMITED = "madang-limited"
+"""May do nothing that an access control list does not allow; the same password."""
 
 _CLUSTER_ID = "bWFkYW5nLXNlY3VyZWQtMQ"
 _NODE = """\
@@ -25,6 +29,10 @@ CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INSIDE
 sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.plain.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.plain.plain.sasl.jaas.config={plain}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:{user}
 listener.name.plain.scram-sha-512.sasl.jaas.config={login}
 listener.name.tls.scram-sha-512.sasl.jaas.config={login}
 ssl.keystore.type=PEM
@@ -38,6 +46,10 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
 _LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+_PLAIN = (
+    "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    f'user_{USERNAME}="{PASSWORD}";'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,19 @@ class SecuredKafka:
     sasl_ssl: str
     authority: Path
 
+    def admin(self) -> AdminClient:
+        """A client that may do everything."""
+        return AdminClient(
+            {
+                "bootstrap.servers": self.sasl_plaintext,
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": USERNAME,
+                "sasl.password": PASSWORD,
+                "log_level": 0,
+            }
+        )
+
 
 @contextmanager
 def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
@@ -58,7 +83,9 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
     ports = {name: free_port() for name in ("controller", "inside", "sasl_plaintext", "sasl_ssl")}
     _certify(directory, account)
     properties = directory / "server.properties"
-    properties.write_text(_NODE.format(directory=directory, login=_LOGIN, **ports))
+    properties.write_text(
+        _NODE.format(directory=directory, login=_LOGIN, plain=_PLAIN, user=USERNAME, **ports)
+    )
     _format(directory, properties, account)
     process = Process(
         "Kafka with passwords",
@@ -81,8 +108,9 @@ def secured_kafka(directory: Path) -> Iterator[SecuredKafka]:
 
 
 def _format(directory: Path, properties: Path, account: Account | None) -> None:
-    user = f"SCRAM-SHA-512=[name={USERNAME},password={PASSWORD}]"
-    options = ["-t", _CLUSTER_ID, "-c", str(properties), "--add-scram", user]
+    options = ["-t", _CLUSTER_ID, "-c", str(properties)]
+    for name in (USERNAME, LIMITED):
+        options += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={PASSWORD}]"]
     argv = [*distribution.java(), "kafka.tools.StorageTool", "format", *options]
     run("Kafka's format", argv, log=directory / "format.log", account=account)
 

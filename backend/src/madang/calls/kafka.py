@@ -23,6 +23,9 @@ FORMER_TOPIC_HEADER = "madang-former-topic"
 
 ADMIN_SECONDS = 10.0
 DESCRIBE_SECONDS = 3.0
+_MAY_NOT_CREATE = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
 _SASL = frozenset({KafkaSecurity.sasl_plaintext, KafkaSecurity.sasl_ssl})
 
 
@@ -107,6 +110,8 @@ def topic_id(config: dict[str, Any], topic: str) -> str:
 def create_topic(settings: Settings) -> str:
     """Make the topic where it is missing; a line that says what was done.
 
+    Where it is there, the right to describe it is enough.
+
     Raises:
         KafkaUnavailableError: no broker answers, or it refuses.
     """
@@ -122,13 +127,25 @@ def create_topic(settings: Settings) -> str:
         future.result()
     except KafkaException as error:
         kafka_error: KafkaError = error.args[0]
-        if kafka_error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+        # A broker says whether one may create a topic before it says whether there is one.
+        refused = kafka_error.code() in _MAY_NOT_CREATE
+        if kafka_error.code() == KafkaError.TOPIC_ALREADY_EXISTS or (
+            refused and _exists(admin, settings.kafka_topic)
+        ):
             return f"Topic {settings.kafka_topic} exists"
         raise KafkaUnavailableError(f"Topic {settings.kafka_topic}: {kafka_error.str()}") from error
     return (
         f"Topic {settings.kafka_topic} created: {settings.kafka_partitions} partitions, "
         f"replication {settings.kafka_replication}"
     )
+
+
+def _exists(admin: AdminClient, topic: str) -> bool:
+    try:
+        description_of(admin, topic, ADMIN_SECONDS).result()
+    except KafkaException:
+        return False
+    return True
 
 
 def _topic_config(replication: int) -> dict[str, str]:
