@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_playwright
 
 from tests.services.chromium import ARGUMENTS, chromium
 from tests.services.stack import Embedded, Stack
+
+PATIENCE_MS = 30_000
+"""How long a page may take for what it does at once: other tests have the processors, too."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module", params=["embedded", "services"])
@@ -36,7 +40,7 @@ def visitor(browser: Browser, board_url: str) -> Iterator[BrowserContext]:
     context = browser.new_context(
         base_url=board_url, locale="ko-KR", viewport={"width": 1280, "height": 800}
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     host = urlsplit(board_url).netloc
     strangers: list[str] = []
     complaints: list[str] = []

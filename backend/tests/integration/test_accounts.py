@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis as Client
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from madang.accounts.sessions import (
     COPY_SECONDS,
@@ -112,15 +112,27 @@ def test_redis_away_logs_nobody_out(api: MakeProcess, services_directory: Path) 
         wait_until(lambda: board.identity(token) and _keys(server.url()), 10, "a new copy in Redis")
 
 
+def kill_at_the_next_statement(database: Database) -> None:
+    """End the connection of the next unit of work once it is in use."""
+
+    def kill(used: Connection, *_: object) -> None:
+        own = used.connection.driver_connection
+        assert own is not None
+        number = own.thread_id()
+        there = text(f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {number}")
+        with database.read() as connection:
+            connection.execute(text(f"KILL {number}"))
+            wait_until(lambda: not connection.execute(there).scalar_one(), 10, "its end")
+
+    event.listen(database.writes, "before_cursor_execute", kill, once=True)
+
+
 def test_database_away_is_unavailable_and_comes_back(
     board_database: Database,
 ) -> None:
     board = Board(board_database)
     token = board.accounts.register("kim", PASSWORD).token
-    with board_database.write() as connection:
-        own = connection.execute(text("SELECT CONNECTION_ID()")).scalar_one()
-    with board_database.read() as connection:
-        connection.execute(text(f"KILL {own}"))
+    kill_at_the_next_statement(board_database)
     with pytest.raises(DatabaseUnavailableError):
         board.accounts.log_in("kim", PASSWORD)
     assert board.accounts.log_in("kim", PASSWORD)
