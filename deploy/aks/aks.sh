@@ -14,7 +14,8 @@ Options
   --name NAME               of the resource group and the cluster [madang]
   --location REGION         [koreacentral]
   --what-if                 up: only say what would change
-  --github OWNER/REPO       up: let the release workflow of this repository push images
+  --github OWNER/REPO       up: let the release workflow of this repository push images; asks gh how
+                            GitHub names it in its tokens. Or that itself: repo:OWNER@ID/REPO@ID
   --node-size SIZE          up: [Standard_D2as_v5]
   --event-hubs              up: Event Hubs beside the cluster, for Kafka
   --managed-redis           up: Azure Managed Redis beside the cluster
@@ -48,9 +49,33 @@ output() {
   az deployment sub show --name "$name" --query "properties.outputs.$1.value" --output tsv
 }
 
+# subject_prefix: how the subject of the repository's tokens begins, which Azure compares letter by
+# letter. Repositories made, renamed or moved since July 2026 have ids in it.
+subject_prefix() {
+  local said default prefix
+  if [[ $github == *:* ]]; then
+    printf '%s\n' "$github"
+    return
+  fi
+  need gh "Install it (https://cli.github.com), or say --github repo:OWNER@ID/REPO@ID"
+  said=$(gh api "repos/$github/actions/oidc/customization/sub" \
+    --jq '[.use_default, .sub_claim_prefix // ""] | join(" ")') ||
+    fail "GitHub does not say how it names $github; above is why. Or say --github repo:OWNER@ID/REPO@ID"
+  read -r default prefix <<<"$said"
+  [[ $default != false ]] ||
+    fail "$github has subjects of its own in its tokens; give --github all that stands before :environment:release"
+  [[ -n $prefix ]] || prefix=$(gh api "repos/$github" --jq '"repo:" + .full_name')
+  printf '%s\n' "$prefix"
+}
+
 # up: the templates say what; this says which.
 up() {
+  local prefix
   need_azure
+  if [[ -n $github ]]; then
+    prefix=$(subject_prefix)
+    parameters+=("githubSubjectPrefix=$prefix")
+  fi
   local -a given=(--name "$name" --location "$location" --template-file "$here/main.bicep"
     --parameters "name=$name" "location=$location" "${parameters[@]}")
   if [[ $what_if == yes ]]; then
@@ -143,7 +168,7 @@ down() {
   say "Nothing of $name is left in the subscription"
 }
 
-name=madang location=koreacentral namespace=madang host='' email='' what_if=no yes=no
+name=madang location=koreacentral namespace=madang github='' host='' email='' what_if=no yes=no
 parameters=()
 command=${1---help}
 [[ $# -eq 0 ]] || shift
@@ -154,7 +179,7 @@ while [[ $# -gt 0 ]]; do
     --namespace) namespace=${2:?--namespace needs a value} && shift ;;
     --host) host=${2:?--host needs a value} && shift ;;
     --email) email=${2:?--email needs a value} && shift ;;
-    --github) parameters+=("githubRepository=${2:?--github needs a value}") && shift ;;
+    --github) github=${2:?--github needs a value} && shift ;;
     --node-size) parameters+=("nodeSize=${2:?--node-size needs a value}") && shift ;;
     --event-hubs) parameters+=(eventHubs=true) ;;
     --managed-redis) parameters+=(managedRedis=true) ;;

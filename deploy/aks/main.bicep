@@ -9,8 +9,8 @@ param name string = 'madang'
 
 param location string = 'koreacentral'
 
-@description('owner/repository whose environment `release` may push images; nobody when empty.')
-param githubRepository string = ''
+@description('How GitHub begins the subject of the repository\'s tokens (repo:OWNER/REPO, or with ids: repo:OWNER@1/REPO@2), whose environment `release` may push images; nobody when empty.')
+param githubSubjectPrefix string = ''
 
 @description('Size of the nodes: at least 2 cores and 8 GiB.')
 param nodeSize string = 'Standard_D2as_v5'
@@ -70,7 +70,7 @@ module cluster 'modules/cluster.bicep' = {
   }
 }
 
-module publisher 'modules/publisher.bicep' = if (!empty(githubRepository)) {
+module publisher 'modules/publisher.bicep' = if (!empty(githubSubjectPrefix)) {
   name: 'publisher'
   scope: group
   params: {
@@ -78,7 +78,7 @@ module publisher 'modules/publisher.bicep' = if (!empty(githubRepository)) {
     location: location
     tags: tags
     registryName: registry.outputs.name
-    githubRepository: githubRepository
+    githubSubjectPrefix: githubSubjectPrefix
   }
 }
 
@@ -106,7 +106,7 @@ output resourceGroup string = group.name
 output clusterName string = cluster.outputs.name
 output registryName string = registry.outputs.name
 output registryServer string = registry.outputs.server
-output publisherClientId string = empty(githubRepository) ? '' : publisher!.outputs.clientId
+output publisherClientId string = empty(githubSubjectPrefix) ? '' : publisher!.outputs.clientId
 output tenantId string = tenant().tenantId
 output eventHubsBootstrap string = eventHubs ? events!.outputs.bootstrap : ''
 output redisHost string = managedRedis ? redis!.outputs.host : ''

@@ -24,18 +24,22 @@ AZ = """#!/bin/sh
 echo "$@" >>"$AZ_LOG"
 case "$*" in
   "group exists"*) echo "$AZ_GROUP_EXISTS" ;;
+  "api "*/sub*) echo "$GH_SUBJECT" ;;
+  "api "*) echo repo:Owner/Board ;;
 esac
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """A PATH with an `az` and a `kubectl` that only write down what they are asked."""
+    """A PATH with tools that only write down what they are asked."""
 
     path: str
     log: Path
 
-    def script(self, *arguments: str, exists: bool = False) -> subprocess.CompletedProcess[str]:
+    def script(
+        self, *arguments: str, exists: bool = False, subject: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run aks.sh against it."""
         return subprocess.run(
             [AKS / "aks.sh", *arguments],
@@ -43,6 +47,7 @@ class Azure:
                 "PATH": self.path,
                 "AZ_LOG": str(self.log),
                 "AZ_GROUP_EXISTS": str(exists).lower(),
+                "GH_SUBJECT": subject,
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -60,7 +65,7 @@ class Azure:
 
 @pytest.fixture
 def azure(tmp_path: Path) -> Azure:
-    for name in ("az", "kubectl"):
+    for name in ("az", "kubectl", "helm", "gh"):
         tool = tmp_path / name
         tool.write_text(AZ)
         tool.chmod(0o755)
@@ -108,7 +113,7 @@ def test_options_of_the_script_are_parameters_of_the_template() -> None:
         r'parameters\+=\("?(\w+)=|"(name|location)=\$', (AKS / "aks.sh").read_text()
     )
     names = {name for pair in set_by_script for name in pair if name}
-    assert {"name", "location", "githubRepository", "eventHubs"} <= names
+    assert {"name", "location", "githubSubjectPrefix", "eventHubs"} <= names
     assert names <= set(parse(AKS / "main.bicep")["parameters"])
 
 
@@ -126,6 +131,33 @@ def test_up_deploys_and_points_kubectl_at_the_cluster(azure: Azure) -> None:
     create, credentials = azure.asked()
     assert create.startswith("deployment sub create --name board --location koreacentral")
     assert credentials.startswith("aks get-credentials --resource-group board --name board")
+
+
+@pytest.mark.parametrize(
+    ("given", "subject", "prefix"),
+    [
+        ("owner/board", "true repo:Owner@1/Board@2", "repo:Owner@1/Board@2"),
+        ("owner/board", "true", "repo:Owner/Board"),
+        ("repository_id:2", "", "repository_id:2"),
+    ],
+    ids=["with ids", "without", "said by hand"],
+)
+def test_up_trusts_the_subject_that_github_signs(
+    azure: Azure, given: str, subject: str, prefix: str
+) -> None:
+    done = azure.script("up", "--what-if", "--github", given, subject=subject)
+    assert done.returncode == 0, done.stderr
+    (asked,) = azure.asked()
+    assert asked.endswith(f" githubSubjectPrefix={prefix}")
+    publisher = (AKS / "modules" / "publisher.bicep").read_text()
+    assert "subject: '${githubSubjectPrefix}:environment:release'" in publisher
+
+
+def test_up_refuses_a_repository_with_subjects_of_its_own(azure: Azure) -> None:
+    refused = azure.script("up", "--github", "owner/board", subject="false repo:Owner/Board")
+    assert refused.returncode == 1
+    assert "has subjects of its own in its tokens" in refused.stderr
+    assert azure.asked() == []
 
 
 def test_down_without_a_yes_removes_nothing(azure: Azure) -> None:
@@ -155,8 +187,6 @@ def test_down_removes_the_group_and_can_be_repeated(azure: Azure) -> None:
     ],
 )
 def test_wrong_use_is_one_line(azure: Azure, arguments: list[str], said: str) -> None:
-    if shutil.which("helm") is None:
-        Path(azure.log.parent, "helm").symlink_to(azure.log.parent / "kubectl")
     told = azure.script(*arguments)
     assert told.returncode == 1
     assert said in told.stderr

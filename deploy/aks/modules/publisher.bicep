@@ -3,7 +3,7 @@ param name string
 param location string
 param tags object
 param registryName string
-param githubRepository string
+param githubSubjectPrefix string
 
 var acrPush = '8311e382-0749-4cb8-b61a-304f252e45ec'
 
@@ -22,7 +22,8 @@ resource trust 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdenti
   name: 'github-release'
   properties: {
     issuer: 'https://token.actions.githubusercontent.com'
-    subject: 'repo:${githubRepository}:environment:release'
+    // Compared letter by letter.
+    subject: '${githubSubjectPrefix}:environment:release'
     audiences: ['api://AzureADTokenExchange']
   }
 }
