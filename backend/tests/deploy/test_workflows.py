@@ -114,6 +114,18 @@ def test_ci_runs_what_a_person_runs_on_every_supported_python() -> None:
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
 
 
+def test_ci_has_the_go_that_set_up_asks_for() -> None:
+    script = (REPOSITORY / "scripts" / "setup-kube.sh").read_text()
+    needed = re.search(r"\$\(go_version\) -lt (\d+)", script)
+    assert needed
+    (go,) = (
+        step["with"]
+        for step in load("ci")["jobs"]["test"]["steps"]
+        if step.get("uses", "").startswith("actions/setup-go@")
+    )
+    assert go["go-version"] == f"1.{needed[1]}"
+
+
 def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
     (step,) = load("release")["jobs"]["tag"]["steps"]
     output = tmp_path / "output"
