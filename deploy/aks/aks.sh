@@ -88,7 +88,7 @@ up() {
   az deployment sub create "${given[@]}" --output none
   az aks get-credentials --resource-group "$name" --name "$name" --overwrite-existing
   status
-  say "Next: push the images (release workflow, or az acr build as docs/aks.md says), then
+  say "Next: push the images (release workflow, or docker buildx as docs/aks.md says), then
     deploy/deploy.sh --namespace $namespace --profile aks --values FILE
   with image.registry: $(output registryServer) in FILE"
 }

@@ -160,6 +160,15 @@ def test_up_refuses_a_repository_with_subjects_of_its_own(azure: Azure) -> None:
     assert azure.asked() == []
 
 
+def test_images_are_built_by_what_has_buildkit() -> None:
+    page, script = (REPOSITORY / "docs" / "aks.md").read_text(), (AKS / "aks.sh").read_text()
+    built = re.findall(r"^docker buildx build .*--file (\S+)", page, re.MULTILINE)
+    assert len(built) == 2
+    assert all((REPOSITORY / file).is_file() for file in built)
+    assert "az acr build" not in script
+    assert not re.search(r"^az acr build", page, re.MULTILINE)
+
+
 def test_down_without_a_yes_removes_nothing(azure: Azure) -> None:
     refused = azure.script("down", exists=True)
     assert refused.returncode == 1
