@@ -154,12 +154,14 @@ def test_release_names_an_image_latest_only_after_all_checks() -> None:
 
 def test_release_attests_provenance_and_parts_of_what_it_pushed() -> None:
     jobs = load("release")["jobs"]
-    attested = [
-        step["with"]
+    steps = [
+        step
         for name in ("image", "chart")
         for step in jobs[name]["steps"]
         if step.get("uses", "").startswith("actions/attest@")
     ]
+    assert all(step["if"] == "env.ATTEST == 'true'" for step in steps)
+    attested = [step["with"] for step in steps]
     assert [("sbom-path" in given) for given in attested] == [False, True, False]
     assert all(given["push-to-registry"] is True for given in attested)
     assert all("outputs.digest" in given["subject-digest"] for given in attested)
