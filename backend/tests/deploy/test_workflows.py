@@ -126,6 +126,11 @@ def test_ci_has_the_go_that_set_up_asks_for() -> None:
     assert go["go-version"] == f"1.{needed[1]}"
 
 
+def test_release_that_waits_is_not_replaced_by_a_newer_one() -> None:
+    concurrency = load("release")["concurrency"]
+    assert concurrency == {"group": "release", "queue": "max", "cancel-in-progress": False}
+
+
 def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
     (step,) = load("release")["jobs"]["tag"]["steps"]
     output = tmp_path / "output"
