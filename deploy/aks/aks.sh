@@ -145,7 +145,7 @@ status() {
   say "Cluster: $(az aks show --resource-group "$name" --name "$name" \
     --query '[provisioningState, powerState.code, currentKubernetesVersion]' --output tsv | tr '\n' ' ')"
   say "Registry: $(output registryServer)"
-  say "For the release workflow: ACR_NAME=$(output registryName) AZURE_CLIENT_ID=$(output publisherClientId)"
+  say "Variables for the release workflow: ACR_NAME=$(output registryName) AZURE_CLIENT_ID=$(output publisherClientId)"
   say "  AZURE_TENANT_ID=$(output tenantId) AZURE_SUBSCRIPTION_ID=$(az account show --query id --output tsv)"
 }
 

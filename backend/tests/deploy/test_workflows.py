@@ -126,6 +126,14 @@ def test_ci_has_the_go_that_set_up_asks_for() -> None:
     assert go["go-version"] == f"1.{needed[1]}"
 
 
+def test_release_does_nothing_without_a_registry() -> None:
+    jobs = load("release")["jobs"]
+    first = jobs.pop("tag")
+    assert first["if"] == "vars.ACR_NAME != ''"
+    assert "environment" not in first
+    assert all("tag" in job["needs"] for job in jobs.values())
+
+
 def test_release_that_waits_is_not_replaced_by_a_newer_one() -> None:
     concurrency = load("release")["concurrency"]
     assert concurrency == {"group": "release", "queue": "max", "cancel-in-progress": False}

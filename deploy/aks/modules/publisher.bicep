@@ -1,4 +1,5 @@
-// An identity that only the release workflow of one repository can take on, and that may only push.
+// An identity for one repository's release workflow, that may only push. Every workflow that names
+// the environment `release` can take it on: GitHub's rules for that environment say from where.
 param name string
 param location string
 param tags object
