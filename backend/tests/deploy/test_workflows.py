@@ -41,6 +41,21 @@ def step_names(job: dict[str, Any]) -> list[str]:
     return [step["name"] for step in job["steps"] if "name" in step]
 
 
+def run_step(
+    step: dict[str, Any], tools: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as GitHub's runners do, with programs of ours before the others."""
+    shell = ["--noprofile", "--norc", "-eo", "pipefail"] if step.get("shell") == "bash" else ["-e"]
+    return subprocess.run(
+        ["bash", *shell, "-c", step["run"]],
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "RUNNER_TEMP": str(tools), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 @pytest.fixture
 def actionlint() -> Path:
     found = shutil.which(
@@ -143,11 +158,7 @@ def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
     (step,) = load("release")["jobs"]["tag"]["steps"]
     output = tmp_path / "output"
     before = datetime.now(UTC).replace(second=0, microsecond=0)
-    subprocess.run(
-        ["bash", "-e", "-c", step["run"]],
-        env={"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(output)},
-        check=True,
-    )
+    assert run_step(step, tmp_path, GITHUB_OUTPUT=str(output)).returncode == 0
     said = dict(line.split("=") for line in output.read_text().splitlines())
     tagged = datetime.strptime(said["tag"], "%Y%m%d-%H%M").replace(tzinfo=UTC) - timedelta(hours=9)
     assert before <= tagged <= datetime.now(UTC)
@@ -163,6 +174,37 @@ def test_release_names_an_image_latest_only_after_all_checks() -> None:
     build = next(step for step in job["steps"] if step.get("id") == "build")
     assert build["with"]["platforms"] == "linux/amd64,linux/arm64"
     assert "latest" not in build["with"]["tags"]
+
+
+@pytest.mark.parametrize(
+    ("helm", "code", "told", "output"),
+    [
+        ("echo Pushed: x; echo Digest: sha256:1", 0, "Pushed: x", "digest=sha256:1\n"),
+        ("echo Pushed: x", 1, "did not say what digest", ""),
+        ("echo Error: denied >&2; exit 1", 1, "Error: denied", ""),
+    ],
+    ids=["pushed", "without a digest", "refused"],
+)
+def test_release_says_why_the_chart_was_not_pushed(
+    tmp_path: Path, helm: str, code: int, told: str, output: str
+) -> None:
+    (step,) = (step for step in load("release")["jobs"]["chart"]["steps"] if step.get("id"))
+    written = tmp_path / "output"
+    written.touch()
+    tool = tmp_path / "helm"
+    tool.write_text(f"#!/bin/sh\ncase $1 in show) echo version: 1.2.3 ;; push) {helm} ;; esac\n")
+    tool.chmod(0o755)
+    done = run_step(
+        step,
+        tmp_path,
+        GITHUB_OUTPUT=str(written),
+        GITHUB_REF_TYPE="branch",
+        REGISTRY="registry.example",
+        TAG="20260102-1530",
+    )
+    assert done.returncode == code
+    assert told in done.stdout
+    assert written.read_text() == output
 
 
 def test_release_attests_provenance_and_parts_of_what_it_pushed() -> None:
