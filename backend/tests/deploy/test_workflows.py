@@ -126,6 +126,7 @@ def test_ci_runs_what_a_person_runs_on_every_supported_python() -> None:
     *_, suite, images = job["steps"]
     assert suite["run"] == "make test"
     assert "tests/cluster/test_images.py" in images["run"]
+    assert '"MADANG_CACHE_DIR=$RUNNER_TEMP/images"' in images["run"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
 
 
