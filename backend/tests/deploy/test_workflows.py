@@ -19,6 +19,7 @@ pytestmark = pytest.mark.deploy
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 TOOLS = Path(sys.executable).parent
+_SCAN = "Look for vulnerabilities that have a fix"
 
 
 def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
@@ -170,7 +171,11 @@ def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
 def test_release_names_an_image_latest_only_after_all_checks() -> None:
     job = load("release")["jobs"]["image"]
     names = step_names(job)
-    assert names.index("Build and push") < names.index("Look for vulnerabilities that have a fix")
+    assert (
+        names.index("Build and push")
+        < names.index(f"{_SCAN}, amd64")
+        < names.index("Attest where it was built")
+    )
     assert names[-1] == "Name what passed `latest`"
     build = next(step for step in job["steps"] if step.get("id") == "build")
     assert build["with"]["platforms"] == "linux/amd64,linux/arm64"
@@ -208,6 +213,14 @@ def test_release_says_why_the_chart_was_not_pushed(
     assert written.read_text() == output
 
 
+def test_release_looks_into_each_architecture_that_it_builds() -> None:
+    steps = load("release")["jobs"]["image"]["steps"]
+    (built,) = (step["with"]["platforms"].split(",") for step in steps if step.get("id") == "build")
+    for name in (_SCAN, "List the parts"):
+        looked = [step for step in steps if step.get("name", "").startswith(name)]
+        assert [step["env"]["TRIVY_PLATFORM"] for step in looked] == built
+
+
 def test_release_attests_provenance_and_parts_of_what_it_pushed() -> None:
     jobs = load("release")["jobs"]
     steps = [
@@ -218,7 +231,8 @@ def test_release_attests_provenance_and_parts_of_what_it_pushed() -> None:
     ]
     assert all(step["if"] == "env.ATTEST == 'true'" for step in steps)
     attested = [step["with"] for step in steps]
-    assert [("sbom-path" in given) for given in attested] == [False, True, False]
+    lists = [given.get("sbom-path") for given in attested]
+    assert lists == [None, "parts-amd64.cdx.json", "parts-arm64.cdx.json", None]
     assert all(given["push-to-registry"] is True for given in attested)
     assert all("outputs.digest" in given["subject-digest"] for given in attested)
 
