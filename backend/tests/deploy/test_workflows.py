@@ -168,7 +168,7 @@ def test_release_is_tagged_by_the_time_in_korea(tmp_path: Path) -> None:
     assert tagged <= created < tagged + timedelta(minutes=1)
 
 
-def test_release_names_an_image_latest_only_after_all_checks() -> None:
+def test_release_checks_an_image_before_it_vouches_for_it() -> None:
     job = load("release")["jobs"]["image"]
     names = step_names(job)
     assert (
@@ -176,10 +176,26 @@ def test_release_names_an_image_latest_only_after_all_checks() -> None:
         < names.index(f"{_SCAN}, amd64")
         < names.index("Attest where it was built")
     )
-    assert names[-1] == "Name what passed `latest`"
     build = next(step for step in job["steps"] if step.get("id") == "build")
     assert build["with"]["platforms"] == "linux/amd64,linux/arm64"
     assert "latest" not in build["with"]["tags"]
+
+
+def test_release_names_both_images_latest_or_neither(tmp_path: Path) -> None:
+    jobs = load("release")["jobs"]
+    job = jobs["latest"]
+    assert "image" in job["needs"]
+    assert job["if"] == "github.ref_type == 'branch'"
+    asked = tmp_path / "asked"
+    (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$@" >>{asked}\n')
+    (tmp_path / "docker").chmod(0o755)
+    named = run_step(job["steps"][-1], tmp_path, REGISTRY="r.example", TAG="1")
+    assert named.returncode == 0, named.stderr
+    built = [one["name"] for one in jobs["image"]["strategy"]["matrix"]["include"]]
+    assert asked.read_text().splitlines() == [
+        f"buildx imagetools create --tag r.example/{name}:latest r.example/{name}:1"
+        for name in built
+    ]
 
 
 @pytest.mark.parametrize(
@@ -244,6 +260,6 @@ def test_release_trusts_one_environment_that_azure_knows() -> None:
         for name, job in jobs.items()
         if job.get("permissions", {}).get("id-token") == "write"
     }
-    assert trusting == {"image": "release", "chart": "release"}
+    assert trusting == {"image": "release", "latest": "release", "chart": "release"}
     identity = (REPOSITORY / "deploy" / "aks" / "modules" / "publisher.bicep").read_text()
     assert "environment:release" in identity
