@@ -143,6 +143,22 @@ def test_ci_has_the_go_that_set_up_asks_for() -> None:
     assert go["go-version"] == f"1.{needed[1]}"
 
 
+def test_chart_is_installed_and_removed_as_people_do_it() -> None:
+    steps = [step.get("run", "") for step in load("chart")["jobs"]["install"]["steps"]]
+    script = "\n".join(steps)
+    wanted = (
+        r"deploy/deploy\.sh --profile small .*--observability --yes",
+        "helm test madang --namespace madang",
+        "127.0.0.1:3200/ready",
+        "127.0.0.1:3000/api/health",
+        "deploy/cleanup.sh --delete-data --yes",
+    )
+    found = [re.search(pattern, script) for pattern in wanted]
+    assert all(found), found
+    places = [one.start() for one in found if one]
+    assert places == sorted(places)
+
+
 def test_release_does_nothing_without_a_registry() -> None:
     jobs = load("release")["jobs"]
     first = jobs.pop("tag")
