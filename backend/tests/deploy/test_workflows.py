@@ -124,8 +124,10 @@ def test_rights_are_given_job_by_job_and_no_secret_is_used(workflow: Path) -> No
 
 def test_ci_runs_what_a_person_runs_on_every_supported_python() -> None:
     job = load("ci")["jobs"]["test"]
-    *_, suite, images = job["steps"]
+    *_, suite, pins, images = job["steps"]
     assert suite["run"] == "make test"
+    assert "zizmor" in pins["run"]
+    assert "--offline" not in pins["run"]
     assert "tests/cluster/test_images.py" in images["run"]
     assert '"MADANG_CACHE_DIR=$RUNNER_TEMP/images"' in images["run"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
