@@ -137,7 +137,7 @@ https() {
 
 status() {
   need_azure
-  if [[ $(az group exists --name "$name") != true ]]; then
+  if ! has_group; then
     say "There is no resource group $name"
     return
   fi
@@ -149,22 +149,38 @@ status() {
   say "  AZURE_TENANT_ID=$(output tenantId) AZURE_SUBSCRIPTION_ID=$(az account show --query id --output tsv)"
 }
 
+has_group() { [[ $(az group exists --name "$name") == true ]]; }
+
+confirm_removal() {
+  local answer
+  [[ $yes != yes ]] || return 0
+  [[ -t 0 ]] || fail "this removes the resource group $name and all data in it; say --yes"
+  read -rp "Remove the resource group $name and all data in it? Type its name: " answer
+  [[ $answer == "$name" ]] || fail "nothing was removed"
+}
+
+remove_group() {
+  local entry workspace
+  az resource list --resource-group "$name" --query '[].{name:name, type:type}' --output table
+  confirm_removal
+  workspace=$(az resource list --resource-group "$name" \
+    --resource-type Microsoft.OperationalInsights/workspaces --query '[].name' --output tsv)
+  say "Removing the resource group $name; this takes some minutes"
+  az group delete --name "$name" --yes
+  for entry in "context $name" "cluster $name" "user clusterUser_${name}_$name"; do
+    kubectl config "delete-${entry% *}" "${entry#* }" >/dev/null 2>&1 || true
+  done
+  [[ -z $workspace ]] ||
+    say "Azure keeps the log workspace $workspace, out of sight, for 14 more days"
+}
+
 down() {
   need_azure
-  if [[ $(az group exists --name "$name") == true ]]; then
-    az resource list --resource-group "$name" --query '[].{name:name, type:type}' --output table
-    if [[ $yes != yes ]]; then
-      [[ -t 0 ]] || fail "this removes the resource group $name and all data in it; say --yes"
-      read -rp "Remove the resource group $name and all data in it? Type its name: " answer
-      [[ $answer == "$name" ]] || fail "nothing was removed"
-    fi
-    say "Removing the resource group $name; this takes some minutes"
-    az group delete --name "$name" --yes
-  fi
+  ! has_group || remove_group
   if az deployment sub show --name "$name" --output none 2>/dev/null; then
     az deployment sub delete --name "$name"
   fi
-  kubectl config delete-context "$name" >/dev/null 2>&1 || true
+  ! has_group || fail "the resource group $name is still there; run the same command again"
   say "Nothing of $name is left in the subscription"
 }
 

@@ -23,7 +23,12 @@ TEMPLATES = sorted(AKS.rglob("*.bicep"))
 AZ = """#!/bin/sh
 echo "$@" >>"$AZ_LOG"
 case "$*" in
-  "group exists"*) echo "$AZ_GROUP_EXISTS" ;;
+  "group exists"*)
+    if [ "$AZ_GROUP_STAYS" = false ] && grep -q "^group delete" "$AZ_LOG"; then echo false
+    else echo "$AZ_GROUP_EXISTS"; fi ;;
+  "resource list"*workspaces*) echo board-logs ;;
+  "get gateway"*) echo 192.0.2.7 ;;
+  "apply --filename -") cat >"$AZ_LOG.applied" ;;
   "api "*/sub*) echo "$GH_SUBJECT" ;;
   "api "*) echo repo:Owner/Board ;;
 esac
@@ -38,7 +43,7 @@ class Azure:
     log: Path
 
     def script(
-        self, *arguments: str, exists: bool = False, subject: str = ""
+        self, *arguments: str, exists: bool = False, stays: bool = False, subject: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run aks.sh against it."""
         return subprocess.run(
@@ -47,6 +52,7 @@ class Azure:
                 "PATH": self.path,
                 "AZ_LOG": str(self.log),
                 "AZ_GROUP_EXISTS": str(exists).lower(),
+                "AZ_GROUP_STAYS": str(stays).lower(),
                 "GH_SUBJECT": subject,
             },
             stdin=subprocess.DEVNULL,
@@ -56,11 +62,15 @@ class Azure:
             timeout=60,
         )
 
-    def asked(self) -> list[str]:
-        """The commands that change something or preview a change."""
+    def lines(self, beginning: str = "") -> list[str]:
+        """All commands, or those that begin so."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line for line in lines if line.startswith(beginning)]
+
+    def asked(self) -> list[str]:
+        """Azure's commands that change something or preview a change."""
         changing = r"(deployment sub (create|what-if|delete)|group delete|aks get-credentials)"
-        return [line for line in lines if re.match(changing, line)]
+        return [line for line in self.lines() if re.match(changing, line)]
 
 
 @pytest.fixture
@@ -180,10 +190,42 @@ def test_down_removes_the_group_and_can_be_repeated(azure: Azure) -> None:
     removed = azure.script("down", "--yes", exists=True)
     assert removed.returncode == 0, removed.stderr
     assert azure.asked()[0] == "group delete --name madang --yes"
+    assert "the log workspace board-logs, out of sight, for 14 more days" in removed.stdout
+    forgotten = ["context madang", "cluster madang", "user clusterUser_madang_madang"]
+    assert azure.lines("config") == [f"config delete-{entry}" for entry in forgotten]
     again = azure.script("down", "--yes", exists=False)
     assert again.returncode == 0
     assert "Nothing of madang is left" in again.stdout
-    assert sum(line.startswith("group delete") for line in azure.asked()) == 1
+    assert len(azure.lines("group delete")) == 1
+    assert len(azure.lines("config")) == 3
+
+
+def test_down_looks_again_before_it_says_that_nothing_is_left(azure: Azure) -> None:
+    left = azure.script("down", "--yes", exists=True, stays=True)
+    assert left.returncode == 1
+    assert "Nothing of" not in left.stdout
+    assert "the resource group madang is still there" in left.stderr
+
+
+def test_https_applies_the_gateway_for_the_host(azure: Azure) -> None:
+    done = azure.script(
+        "https", "--host", "board.example", "--email", "me@board.example", "--namespace", "boards"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Let board.example lead to 192.0.2.7" in done.stdout
+    installed = [line.split()[2:4] for line in azure.lines("upgrade --install")]
+    assert installed == [
+        ["envoy-gateway", "oci://docker.io/envoyproxy/gateway-helm"],
+        ["cert-manager", "oci://quay.io/jetstack/charts/cert-manager"],
+    ]
+    text = azure.log.with_suffix(".applied").read_text()
+    assert "${" not in text
+    _, _, issuer, gateway, redirect = (one.get("spec") for one in yaml.safe_load_all(text))
+    assert issuer["acme"]["email"] == "me@board.example"
+    assert [listener["hostname"] for listener in gateway["listeners"]] == ["board.example"] * 2
+    admitted = gateway["listeners"][1]["allowedRoutes"]["namespaces"]["selector"]["matchLabels"]
+    assert admitted == {"kubernetes.io/metadata.name": "boards"}
+    assert redirect["hostnames"] == ["board.example"]
 
 
 @pytest.mark.parametrize(
