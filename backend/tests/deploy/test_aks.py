@@ -170,6 +170,17 @@ def test_up_refuses_a_repository_with_subjects_of_its_own(azure: Azure) -> None:
     assert azure.asked() == []
 
 
+def test_page_installs_by_hand_what_the_script_does() -> None:
+    page, script = (REPOSITORY / "docs" / "aks.md").read_text(), (AKS / "aks.sh").read_text()
+    versions = dict(re.findall(r"(cert_manager|envoy_gateway)=(v[\d.]+)", script))
+    assert len(versions) == 2
+    for name, version in versions.items():
+        assert re.search(rf"install {name.replace('_', '-')} \S+ --version {version} ", page)
+    chosen = re.findall(r"--set [\w.]+=\S+", script)
+    assert len(chosen) == 4
+    assert [one for one in chosen if one not in page] == []
+
+
 def test_images_are_built_by_what_has_buildkit() -> None:
     page, script = (REPOSITORY / "docs" / "aks.md").read_text(), (AKS / "aks.sh").read_text()
     built = re.findall(r"^docker buildx build .*--file (\S+)", page, re.MULTILINE)
