@@ -6,11 +6,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 
 from rollout.faults import say
-from rollout.kubectl import Cluster, KubectlError
+from rollout.kubectl import Cluster, KubectlError, Object
 from rollout.workloads import KINDS, Trouble, Workloads
 
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -22,6 +23,8 @@ UP_SECONDS = 900
 ANSWER_SECONDS = 30
 TOLD_SECONDS = 5
 """How long something is wrong before it is told: much of it mends itself at once."""
+BUSY_SECONDS = 60
+"""After how long the last words of Jobs that still run are told: they try again and again."""
 LOST_SECONDS = 30
 LOG_LINES = 40
 
@@ -40,6 +43,7 @@ class Watch:
         self._since: dict[str, float] = {}
         self._told: set[Trouble] = set()
         self._line = ""
+        self._busy_next = BUSY_SECONDS
 
     def until_up(self) -> None:
         """Wait until all of it is up.
@@ -84,10 +88,21 @@ class Watch:
         # Between two crashes a pod has no trouble to tell, and is not well either.
         still = {one.name for one in found} | (unready & self._since.keys())
         self._since = {name: self._since.get(name, self._seconds()) for name in still}
-        for one in found:
-            if one not in self._told and self._lasts(one) >= TOLD_SECONDS:
+        self._say_new(one for one in found if self._lasts(one) >= TOLD_SECONDS)
+        if self._seconds() >= self._busy_next:
+            self._busy_next += BUSY_SECONDS
+            self._say_new(map(self._last_words, now.busy))
+
+    def _say_new(self, troubles: Iterable[Trouble]) -> None:
+        for one in troubles:
+            if one not in self._told:
                 say(f"           {one}")
                 self._told.add(one)
+
+    def _last_words(self, pod: Object) -> Trouble:
+        name = pod["metadata"]["name"]
+        log = self._cluster.run("logs", name, "--tail=1")
+        return Trouble(name, "still running", log.stdout.strip())
 
     def _lasting(self, now: Workloads) -> str:
         """Why it is no use to wait on, or nothing."""
@@ -105,7 +120,7 @@ class Watch:
             lines += [f"  {trouble}", f"    mend: {trouble.advice}"]
         # Many others only wait for those that are in trouble.
         troubled = {trouble.name for trouble in troubles}
-        for pod in now.unready:
+        for pod in sorted(now.unready, key=lambda pod: pod not in now.busy):
             name = pod["metadata"]["name"]
             if troubled and name not in troubled:
                 continue
@@ -123,7 +138,8 @@ class Watch:
 
 
 def _indented(text: str) -> list[str]:
-    return [f"    {line}" for line in text.strip().splitlines()]
+    """Its lines, but one that is said again and again only once."""
+    return [f"    {line}" for line, _ in groupby(text.strip().splitlines())]
 
 
 def until_answered(cluster: Cluster, release: str) -> None:

@@ -10,6 +10,7 @@ from rollout.kubectl import Object
 KINDS = "deployments,statefulsets,daemonsets,replicasets,jobs,pods,persistentvolumeclaims"
 _MAKE_PODS = {"ReplicaSet", "StatefulSet", "DaemonSet", "Job"}
 _STARTING = {"ContainerCreating", "PodInitializing", ""}
+_VOLUMES = {"FailedMount", "FailedAttachVolume"}
 _LASTING = {
     "OOMKilled",
     "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName",
@@ -27,6 +28,8 @@ _ADVICE = {
     "CreateContainerConfigError": "make the Secret or ConfigMap that it names",
     "OOMKilled": "raise resources.limits.memory of that container",
     "FailedCreate": "mend what the message names: Pod Security, a quota or a policy",
+    "FailedMount": "make the Secret or ConfigMap that it names; kubectl describe shows the rest",
+    "FailedAttachVolume": "see which node still holds it: kubectl get volumeattachments",
     "ProvisioningFailed": "kubectl describe persistentvolumeclaims",
 }
 
@@ -44,9 +47,14 @@ class Trouble:
 
     @property
     def patience_seconds(self) -> float:
-        """How long waiting may mend it. A new node takes some minutes."""
+        """How long waiting may mend it.
+
+        A new node takes some minutes, and six pass until a lost one gives its volumes up.
+        """
         if self.reason == "Unschedulable":
             return 300
+        if self.reason in _VOLUMES:
+            return 480
         return 60 if self.reason in _LASTING else math.inf
 
     @property
@@ -68,12 +76,12 @@ class Workloads:
     def of(cls, objects: Sequence[Object], events: Sequence[Object]) -> "Workloads":
         """All but the Jobs that a schedule started: they come and go, and nobody waits for them."""
         scheduled = {
-            one["metadata"]["uid"]
+            _uid(one)
             for one in objects
             for owner in one["metadata"].get("ownerReferences", ())
             if owner["kind"] == "CronJob"
         }
-        return cls([one for one in objects if one["metadata"]["uid"] not in scheduled], events)
+        return cls([one for one in objects if _uid(one) not in scheduled], events)
 
     @property
     def done(self) -> bool:
@@ -87,20 +95,26 @@ class Workloads:
 
     @property
     def unready(self) -> list[Object]:
-        """The pods that are not what they shall be."""
-        owners = {
-            one["metadata"]["uid"]
-            for one in self.objects
-            if one["kind"] != "Job" or not _condition(one, "Complete")
-        }
+        """The pods that are not what they shall be.
+
+        One of a Job shall end: while it runs it may try in vain, and is ready all the time.
+        """
+        jobs = {_uid(one): _condition(one, "Complete") for one in self._of("Job")}
+        stay = {_uid(one) for one in self.objects if one["kind"] != "Job"}
         return [
             pod
             for pod in self._of("Pod")
-            if not _condition(pod, "Ready")
-            and pod["status"].get("phase") != "Succeeded"
+            if pod["status"].get("phase") != "Succeeded"
             and "deletionTimestamp" not in pod["metadata"]
-            and any(one["uid"] in owners for one in pod["metadata"].get("ownerReferences", ()))
+            for owner in pod["metadata"].get("ownerReferences", ())
+            if jobs.get(owner["uid"]) is False
+            or (owner["uid"] in stay and not _condition(pod, "Ready"))
         ]
+
+    @property
+    def busy(self) -> list[Object]:
+        """Those of them that run, and are to come to an end."""
+        return [pod for pod in self.unready if _condition(pod, "Ready")]
 
     def line(self) -> str:
         """How far it is, and which components wait for what."""
@@ -118,6 +132,9 @@ class Workloads:
         """Why what is not up is not."""
         for pod in self.unready:
             yield from _of_pod(pod)
+            # Events outlive what they tell of; with its volumes a pod gets this condition.
+            if state(pod) == "starting" and not _condition(pod, "PodReadyToStartContainers"):
+                yield from list(self._events_of(pod, _VOLUMES))[-1:]
         for one in self.objects:
             if one["kind"] in _MAKE_PODS and not _has_pods(one):
                 yield from self._events_of(one, {"FailedCreate"})
@@ -133,7 +150,7 @@ class Workloads:
     def _events_of(self, one: Object, reasons: set[str]) -> Iterator[Trouble]:
         """Oldest first; all warnings when no reasons are given."""
         for event in self.events:
-            if event["involvedObject"].get("uid") == one["metadata"]["uid"] and (
+            if event["involvedObject"].get("uid") == _uid(one) and (
                 event["reason"] in reasons or (not reasons and event["type"] == "Warning")
             ):
                 yield Trouble(_name(one), event["reason"], event.get("message", "").strip())
@@ -159,8 +176,9 @@ def state(pod: Object) -> str:
     for one in status.get("initContainerStatuses", ()):
         if not one.get("started" if one["name"] in sidecars else "ready"):
             return f"{one['name']} first" if "running" in one["state"] else _why(one)
-    late = [one for one in status.get("containerStatuses", ()) if not one.get("ready")]
-    return ", ".join(dict.fromkeys(map(_why, late))) or "no node yet"
+    containers = status.get("containerStatuses", ())
+    late = [one for one in containers if not one.get("ready")]
+    return ", ".join(dict.fromkeys(map(_why, late))) or ("running" if containers else "no node yet")
 
 
 def _why(container: Object) -> str:
@@ -196,6 +214,10 @@ def _waiting(container: Object) -> Mapping[str, Any]:
 
 def _name(one: Object) -> str:
     return str(one["metadata"]["name"])
+
+
+def _uid(one: Object) -> str:
+    return str(one["metadata"]["uid"])
 
 
 def _condition(one: Object, kind: str) -> bool:

@@ -102,6 +102,19 @@ def test_line_says_how_far_it_is_and_what_it_waits_for() -> None:
     assert now.line() == "1 of 2 are up; migrate: starting"
 
 
+def test_job_that_runs_and_does_not_end_is_waited_for() -> None:
+    ready = [{"type": "Ready", "status": "True"}]
+    container = {"name": "migrate", "ready": True, "state": {"running": {}}}
+    running, other = (pod(container, owner=owner, conditions=ready) for owner in ("j", "d"))
+
+    now = Workloads([deployment(), job(active=1), running], [])
+
+    assert now.line() == "1 of 2 are up; migrate: running"
+    assert now.busy == [running]
+    assert Workloads([job("Complete"), running], []).unready == []
+    assert Workloads([deployment(), other], []).unready == []
+
+
 def test_pods_that_nobody_waits_for_are_left_out() -> None:
     of_a_schedule = pod(waiting("ErrImagePull"), owner="a schedule's job")
     tried_before = pod(owner="j", phase="Failed")
@@ -189,6 +202,22 @@ def test_volume_that_cannot_be_made_is_told() -> None:
     assert troubles(claim, events=(refused,)) == [
         "data-madang-mariadb-0: ProvisioningFailed: disk quota"
     ]
+
+
+MISSING = 'MountVolume.SetUp failed for volume "kafka-ca" : secret "board-kafka-ca" not found'
+
+
+def test_volume_that_cannot_be_mounted_is_told_until_it_is() -> None:
+    starting = pod(waiting("ContainerCreating"))
+    mounted = [{"type": "PodReadyToStartContainers", "status": "True"}]
+    pulling = pod(waiting("ContainerCreating"), conditions=mounted)
+    events = (warning("p", "FailedMount", "timed out"), warning("p", "FailedMount", MISSING))
+
+    (told,) = Workloads([job(active=1), starting], events).troubles()
+
+    assert str(told) == f"pod: FailedMount: {MISSING}"
+    assert told.patience_seconds == 480
+    assert troubles(job(active=1), pulling, events=events) == []
 
 
 def test_job_that_gave_up_is_named() -> None:
