@@ -125,24 +125,9 @@ END
   fi
 }
 
-# A Job that gave up stays so: Helm leaves alone what did not change.
-remove_failed_jobs() {
-  local failed
-  # shellcheck disable=SC2016  # a variable of the template
-  failed=$(in_namespace get jobs --selector="$owned_by" --output=go-template='
-    {{- range $job := .items}}{{range .status.conditions}}
-    {{- if and (eq .type "Failed") (eq .status "True")}}{{$job.metadata.name}} {{end}}
-    {{- end}}{{end}}')
-  [[ -z $failed ]] || {
-    say "Removing the Jobs that gave up: $failed"
-    # shellcheck disable=SC2086  # several names
-    in_namespace delete jobs $failed
-  }
-}
-
 install() {
   say "Installing the release $release"
-  remove_failed_jobs
+  rollout jobs
   helm upgrade --install "$release" "$chart" --namespace "$namespace" "${values[@]}" >/dev/null ||
     fail "helm could not install it; above is why. $again"
 }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from rollout.faults import Fault
+from rollout.jobs import ended
 from rollout.kubectl import Cluster, Object
 
 _ELSEWHERE = "default"
@@ -30,7 +31,7 @@ def check(cluster: Cluster, objects: Sequence[Object], *, namespace: bool) -> It
 def changes(
     cluster: Cluster, before: Iterable[Object], after: Sequence[Object], *, namespace: bool
 ) -> Iterator[str]:
-    """A line for each object: make, change, keep or remove.
+    """A line for each object: make, change, keep, repeat (a Job that has ended) or remove.
 
     Raises:
         KubectlError: kubectl fails.
@@ -42,10 +43,17 @@ def changes(
     given = _listed(after)
     live = _by_name(cluster.ask("get", "--ignore-not-found", *_IN_AND_OUT, given=given))
     for name, one in _by_name(cluster.ask(*_APPLY, *_IN_AND_OUT, given=given)).items():
-        same = name in live and _content(live[name]) == _content(one)
-        yield f"{'keep  ' if same else 'change' if name in live else 'make  '}  {name}"
+        yield f"{_verb(live.get(name), one):6}  {name}"
     stay = {_name(one) for one in after}
     yield from (f"remove  {name}" for name in map(_name, before) if name not in stay)
+
+
+def _verb(live: Object | None, after: Object) -> str:
+    if live is None:
+        return "make"
+    if ended(live):
+        return "repeat"
+    return "keep" if _content(live) == _content(after) else "change"
 
 
 def _listed(objects: Sequence[Object]) -> str:

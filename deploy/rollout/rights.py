@@ -1,7 +1,7 @@
 """Whether the API server lets this user do what an installation takes."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from rollout.faults import Fault
@@ -21,7 +21,7 @@ class Right:
         return f"{self.verb} {self.resource}{self.group and '.'}{self.group}"
 
 
-def wanted(objects: Iterable[Object], *, namespace: bool) -> list[Right]:
+def wanted(objects: Collection[Object], *, namespace: bool) -> list[Right]:
     """What it takes to make these objects, watch them and open the page; and the namespace."""
     rights = {
         Right(verb, _group(one), _resource(one["kind"]))
@@ -36,6 +36,7 @@ def wanted(objects: Iterable[Object], *, namespace: bool) -> list[Right]:
         Right("list", "", "events"),
         Right("list", "", "secrets"),
     }
+    rights |= {Right("delete", _group(one), "jobs") for one in objects if one["kind"] == "Job"}
     if not namespace:
         rights.add(Right("create", "", "namespaces", namespaced=False))
     return sorted(rights)

@@ -1,0 +1,53 @@
+"""Remove the Jobs that have ended, so that Helm makes them anew.
+
+Helm leaves alone what did not change: a Job that gave up stays so, and one that is done is not done
+again where its effect is gone, as with an empty database behind the same address. Each of them may
+run any number of times.
+"""
+
+import argparse
+import sys
+
+from rollout.faults import say
+from rollout.kubectl import Cluster, KubectlError, Object
+
+
+def ended(job: Object) -> bool:
+    """Whether it is one of the chart's own that is complete or gave up."""
+    scheduled = "ownerReferences" in job["metadata"]
+    conditions = job.get("status", {}).get("conditions") or ()
+    return not scheduled and any(
+        one["type"] in {"Complete", "Failed"} and one["status"] == "True" for one in conditions
+    )
+
+
+def remove_ended(cluster: Cluster, release: str) -> None:
+    """Wait until none of the release is there any more.
+
+    Raises:
+        KubectlError: kubectl fails.
+    """
+    found = cluster.of_release("jobs", release)
+    if names := [job["metadata"]["name"] for job in found if ended(job)]:
+        say(f"    to run again: {', '.join(names)}")
+        cluster.ask("delete", "jobs", *names, "--ignore-not-found")
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="rollout.jobs", description=__doc__)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--release", required=True)
+    given = parser.parse_args()
+    try:
+        remove_ended(Cluster(given.namespace), given.release)
+    except KubectlError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
