@@ -49,9 +49,6 @@ there() {
     ! grep -qv Forbidden "$errors" || fail "$(<"$errors")"
 }
 
-# filtered LINES GREP_OPTION...
-filtered() { grep "${@:2}" <<<"$1" || true; }
-
 find_parts() {
   local all
   all=$(there --selector="$owned_by")
@@ -191,10 +188,10 @@ leave_collection() {
     helm uninstall observability --namespace observability"
     return
   fi
-  say "What collects logs, traces and metrics stays: it serves $others, too"
+  say "What collects logs, traces and metrics stays: it serves ${others//$'\n'/, }, too"
   [[ $dry_run == no ]] || return 0
-  helm upgrade observability "$deploy/helm/observability" --namespace observability --reuse-values \
-    --set "namespaces={$others}" >/dev/null ||
+  helm upgrade observability "$deploy/helm/observability" --namespace observability \
+    --reset-then-reuse-values --set-json "namespaces=$(json "$others")" >/dev/null ||
     fail "helm could not take $namespace from the namespaces that are collected; above is why. $again"
 }
 
@@ -236,12 +233,13 @@ reach
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap stopped INT TERM
-others=$(collected_besides | paste -sd ,)
+served=$(collected)
+others=$(besides_this "$served")
 if [[ -z $others ]] && collecting made_namespace; then
   collecting clean
   [[ $delete_data == no || $dry_run == yes ]] ||
     say "On each node is left where its log was read up to, some kilobytes: /var/lib/madang-observability"
-elif collected | grep -x "$namespace" >/dev/null; then
+elif grep -qx "$namespace" <<<"$served"; then
   is_collected=yes
 fi
 clean

@@ -82,13 +82,13 @@ of_collection() {
 
 # The values that the two charts have to agree on, where both are installed.
 write_values() {
-  local file
-  local -a others
+  local file all
   [[ $collects == yes ]] || return 0
+  all=$(collected)
+  all=$(besides_this "$all" && printf '%s' "$namespace")
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
-  mapfile -t others < <(collected_besides)
-  printf 'namespaces: [%s]\n' "$(printf '"%s"\n' "${others[@]}" "$namespace" | paste -sd ,)" >"$scratch/collection.yaml"
+  printf 'namespaces: %s\n' "$(json "$all")" >"$scratch/collection.yaml"
   printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
     >"$scratch/madang.yaml"
   values+=(--values "$scratch/madang.yaml")

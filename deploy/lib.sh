@@ -79,13 +79,28 @@ collecting() {
   "$@"
 }
 
-# collected: the namespaces, one a line, that the installed release collects from.
+# filtered LINES GREP_OPTION...: none is fine, an error is not.
+filtered() { grep "${@:2}" <<<"$1" || [[ $? == 1 ]]; }
+
+# collected: the namespaces, one a line, that the installed release collects from. Who may not see it
+# cannot change it either; whatever else fails, it may be there.
 collected() {
   local values
-  values=$(helm get values observability --namespace observability --output json 2>/dev/null) || return 0
+  values=$(helm get values observability --namespace observability --output json 2>&1) || {
+    [[ $values == *'release: not found'* || $values == *forbidden* ]] ||
+      fail "whether other boards use what collects logs cannot be seen: $values"
+    return 0
+  }
   sed -n 's/.*"namespaces":\[\([^]]*\)\].*/\1/p' <<<"$values" | tr -d '"' | tr , '\n'
 }
 
-collected_besides() { collected | grep -vxE "$namespace|" || true; }
+# besides_this LINES: without this namespace.
+besides_this() { filtered "$1" -vx -e "$namespace" -e '^$'; }
+
+# json LINES: a list of them.
+json() {
+  local between='","'
+  printf '["%s"]' "${1//$'\n'/$between}"
+}
 
 in_namespace() { kubectl --namespace "$namespace" "$@"; }

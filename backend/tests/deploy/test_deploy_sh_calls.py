@@ -1,0 +1,120 @@
+"""What deploy.sh and cleanup.sh ask of Helm, kubectl and Python, which here only write it down."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.tools import ROOT
+
+pytestmark = pytest.mark.deploy
+
+RECORDER = """
+call="${0##*/} $*"
+echo "$call" >>"$CALLS"
+case $call in
+  "helm version"*) echo v4.3 ;;
+  "helm get values"*) echo "$COLLECTED"; [ -z "$FAILURE" ] || { echo "$FAILURE" >&2; exit 1; } ;;
+  "helm upgrade"*collection.yaml*) cat "${call##* }" >>"$CALLS" ;;
+  "kubectl get namespace"*made-by*) echo deploy.sh ;;
+  "kubectl get namespace"*) echo namespace/boards ;;
+  "kubectl api-resources"*) printf 'pods\\nsecrets\\n' ;;
+  *"get secrets --selector=owner=helm,name="*)
+    release=${call##*name=} release=${release%% *}
+    grep -q "helm uninstall $release" "$CALLS" || echo "secret/$release" ;;
+esac
+"""
+ABSENT = "Error: release: not found"
+UNREACHABLE = "Error: Kubernetes cluster unreachable: connection reset by peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The scripts with tools that write down what they are asked."""
+
+    path: Path
+
+    def run(
+        self, script: str, *options: str, collected: str = "", failure: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """For the namespace `boards`, with Helm's answer on what is collected."""
+        return subprocess.run(
+            [ROOT / "deploy" / script, "--namespace", "boards", "--yes", *options],
+            env={
+                "PATH": f"{self.path}:{os.environ['PATH']}",
+                "CALLS": str(self.path / "calls"),
+                "COLLECTED": collected,
+                "FAILURE": failure,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def changes(self) -> list[str]:
+        """The calls that change something, and the values that came with them."""
+        begin = ("helm upgrade", "helm uninstall", "namespaces:", "python3 -m rollout.jobs")
+        lines = (self.path / "calls").read_text().splitlines()
+        return [line for line in lines if line.startswith(begin)]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Recorded:
+    for name in ("helm", "kubectl", "python3"):
+        (tmp_path / name).write_text(f"#!/bin/sh{RECORDER}")
+        (tmp_path / name).chmod(0o755)
+    return Recorded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [("cleanup.sh", ()), ("cleanup.sh", ("--delete-data",)), ("deploy.sh", ("--observability",))],
+)
+def test_collection_that_cannot_be_seen_is_left_alone(
+    script: str, options: tuple[str, ...], recorded: Recorded
+) -> None:
+    told = recorded.run(script, *options, failure=UNREACHABLE)
+
+    assert told.returncode == 1
+    assert "cannot be seen: " in told.stderr
+    assert UNREACHABLE in told.stderr
+    assert recorded.changes() == []
+
+
+@pytest.mark.parametrize("failure", [ABSENT, "Error: secrets is forbidden: User cannot list"])
+def test_collection_that_is_absent_or_somebody_elses_is_no_fault(
+    failure: str, recorded: Recorded
+) -> None:
+    done = recorded.run("cleanup.sh", failure=failure)
+
+    assert done.returncode == 0, done.stderr
+    assert recorded.changes()[-1].startswith("helm uninstall madang --namespace boards")
+
+
+def test_boards_that_are_collected_besides_stay_so(recorded: Recorded) -> None:
+    collected = '{"grafana":{},"namespaces":["boards","20231234","true"]}'
+
+    cleaned = recorded.run("cleanup.sh", collected=collected)
+    deployed = recorded.run("deploy.sh", "--observability", collected=collected)
+
+    assert cleaned.returncode == deployed.returncode == 0, cleaned.stderr + deployed.stderr
+    assert "metrics stays: it serves 20231234, true, too" in cleaned.stdout
+    uninstalled, updated, listed = recorded.changes()[:2] + [
+        line for line in recorded.changes() if line.startswith("namespaces:")
+    ]
+    assert uninstalled.startswith("helm uninstall madang --namespace boards")
+    assert updated.endswith('--reset-then-reuse-values --set-json namespaces=["20231234","true"]')
+    assert listed == 'namespaces: ["20231234","true","boards"]'
+
+
+def test_jobs_that_ended_are_removed_before_helm_makes_them_anew(recorded: Recorded) -> None:
+    done = recorded.run("deploy.sh")
+
+    assert done.returncode == 0, done.stderr
+    removed, upgraded = recorded.changes()
+    assert removed == "python3 -m rollout.jobs --namespace boards --release madang"
+    assert upgraded.startswith("helm upgrade --install madang ")
