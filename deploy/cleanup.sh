@@ -112,7 +112,7 @@ until_gone() {
 remove_parts() {
   if [[ -n $(find_release) ]]; then
     say "Uninstalling the release $release"
-    helm uninstall "$release" --namespace "$namespace" --wait --timeout "${patience}s" >/dev/null ||
+    helm uninstall "$release" --namespace "$namespace" >/dev/null ||
       fail "helm could not uninstall it; above is why. $again"
   fi
   say "Removing what is left of it, until its last pod is gone"

@@ -106,7 +106,7 @@ def test_boards_that_are_collected_besides_stay_so(recorded: Recorded) -> None:
     uninstalled, updated, listed = recorded.changes()[:2] + [
         line for line in recorded.changes() if line.startswith("namespaces:")
     ]
-    assert uninstalled.startswith("helm uninstall madang --namespace boards")
+    assert uninstalled == "helm uninstall madang --namespace boards"
     assert updated.endswith('--reset-then-reuse-values --set-json namespaces=["20231234","true"]')
     assert listed == 'namespaces: ["20231234","true","boards"]'
 
