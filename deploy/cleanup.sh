@@ -40,13 +40,13 @@ find_kinds() {
   local all
   all=$(kubectl api-resources --namespaced --verbs=list,delete --output=name) ||
     say "Some kinds could not be asked for, as told above; what is left of them is not seen"
-  kinds=$(grep -vE '^(events|endpoints)(\.|$)' <<<"$all" | paste -sd ,)
+  kinds=$(grep -vE '^(events|endpoints)(\.|$)' <<<"$all" | paste -sd , -)
 }
 
 # there OPTION...: names of what there is. Kinds that one may not see, one did not make either.
 there() {
   in_namespace get "$kinds" --ignore-not-found --output=name "$@" 2>"$errors" ||
-    ! grep -qv Forbidden "$errors" || fail "$(<"$errors")"
+    { [[ -s $errors ]] && ! grep -qv Forbidden "$errors"; } || fail "$(<"$errors")"
 }
 
 find_parts() {
@@ -70,7 +70,7 @@ find_release() {
 find_others() {
   local all
   all=$(there --selector="app.kubernetes.io/instance!=$release,owner!=helm")
-  filtered "$all" -vxE 'configmap/kube-root-ca.crt|serviceaccount/default|'
+  filtered "$all" -vx -e configmap/kube-root-ca.crt -e serviceaccount/default -e '^$'
 }
 
 # The volumes behind claims that are gone, which are in no namespace, with what happens to them.

@@ -59,7 +59,7 @@ check_arguments() {
   done
 }
 
-profiles() { basename -s .yaml "$chart"/profiles/*.yaml | paste -sd ' '; }
+profiles() { basename -s .yaml "$chart"/profiles/*.yaml | paste -sd ' ' -; }
 
 # rollout WHAT ARGUMENT...: one of the programs in deploy/rollout.
 rollout() {

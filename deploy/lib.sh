@@ -2,6 +2,12 @@
 # shellcheck disable=SC2034  # what is set here is used there
 # What deploy.sh and cleanup.sh share. Sourced, not run.
 
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf 'error: this is Bash %s; it takes 4.4 or newer, first on the PATH\n  mend: on macOS: brew install bash\n' \
+    "$BASH_VERSION" >&2
+  exit 1
+fi
+
 # What fails inside of $(…) ends the script, too.
 shopt -s inherit_errexit
 

@@ -14,9 +14,11 @@ pytestmark = pytest.mark.deploy
 SCRIPTS = ("deploy", "cleanup")
 
 
-def script(name: str, *arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
+def script(
+    name: str, *arguments: str, path: Path, directory: Path = ROOT / "deploy"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [shutil.which("bash") or "bash", ROOT / "deploy" / f"{name}.sh", *arguments],
+        [shutil.which("bash") or "bash", directory / f"{name}.sh", *arguments],
         env={"PATH": str(path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -45,6 +47,38 @@ def test_help_names_every_option(name: str, bare: Path) -> None:
     options = set(re.findall(r"^ {6}(--[a-z-]+)\)", text, re.MULTILINE))
     assert {"--namespace", "--dry-run", "--yes"} <= options
     assert options <= set(re.findall(r"--[a-z-]+", told.stdout))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_old_bash_is_told_before_anything_else(name: str, bare: Path, tmp_path: Path) -> None:
+    scripts = tmp_path / "deploy"
+    scripts.mkdir()
+    for file in (f"{name}.sh", "lib.sh"):
+        text = (ROOT / "deploy" / file).read_text()
+        assert text.count("< 404") == (file == "lib.sh")
+        (scripts / file).write_text(text.replace("< 404", "< 9904"))  # as if this one were old
+
+    told = script(name, "--help", path=bare, directory=scripts)
+
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert "it takes 4.4 or newer" in told.stderr
+    assert "mend: on macOS: brew install bash" in told.stderr
+
+
+def test_error_of_grep_is_not_nothing_found() -> None:
+    lib = ROOT / "deploy" / "lib.sh"
+
+    codes = [
+        subprocess.run(
+            ["bash", "-c", f'set -e; . "{lib}"; filtered a -E "$1"; echo on', "bash", pattern],
+            capture_output=True,
+            check=False,
+        ).returncode
+        for pattern in ("a", "b", "(")
+    ]
+
+    assert codes == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What deploy.sh and cleanup.sh ask of Helm, kubectl and Python, which here only write it down."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,20 @@ esac
 """
 ABSENT = "Error: release: not found"
 UNREACHABLE = "Error: Kubernetes cluster unreachable: connection reset by peer"
+
+
+# What macOS has refuses what GNU's takes: no operand, and an alternative that is empty.
+BSD = {
+    "paste": """
+for word; do :; done
+[ "$word" = - ] || { echo "usage: paste [-s] [-d delimiters] file ..." >&2; exit 1; }
+""",
+    "grep": """
+for word; do case $word in
+  *"|" | "|"* | *"||"* | "") echo "grep: empty (sub)expression" >&2; exit 2 ;;
+esac; done
+""",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +79,10 @@ class Recorded:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Recorded:
-    for name in ("helm", "kubectl", "python3"):
-        (tmp_path / name).write_text(f"#!/bin/sh{RECORDER}")
+    tools = dict.fromkeys(("helm", "kubectl", "python3"), RECORDER)
+    tools |= {name: f'{text}exec {shutil.which(name)} "$@"\n' for name, text in BSD.items()}
+    for name, text in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh{text}")
         (tmp_path / name).chmod(0o755)
     return Recorded(tmp_path)
 
@@ -109,6 +126,20 @@ def test_boards_that_are_collected_besides_stay_so(recorded: Recorded) -> None:
     assert uninstalled == "helm uninstall madang --namespace boards"
     assert updated.endswith('--reset-then-reuse-values --set-json namespaces=["20231234","true"]')
     assert listed == 'namespaces: ["20231234","true","boards"]'
+
+
+def test_others_in_the_namespace_are_looked_for_before_it_is_removed(recorded: Recorded) -> None:
+    done = recorded.run("cleanup.sh", "--delete-data", failure=ABSENT)
+
+    assert done.returncode == 0, done.stderr
+    assert "delete namespace boards" in (recorded.path / "calls").read_text()
+    assert done.stderr == ""
+
+
+def test_unknown_profile_is_told_with_those_there_are(recorded: Recorded) -> None:
+    told = recorded.run("deploy.sh", "--profile", "large")
+
+    assert "must be one of aks small standard, not" in told.stderr
 
 
 def test_jobs_that_ended_are_removed_before_helm_makes_them_anew(recorded: Recorded) -> None:
