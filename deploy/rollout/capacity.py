@@ -1,14 +1,22 @@
 """How much pods request, how much the nodes have left, and what does not fit."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rollout.kubectl import Object
 
-_UNITS = {"m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
-    f"{letter}i": 1024**power for power, letter in enumerate("KMGT", start=1)
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(n|u|m||[kMGTPE]|[KMGTPE]i)")
+_UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3} | {
+    f"{letter}{end}": base**power
+    for base, end in ((1000.0, ""), (1024.0, "i"))
+    for power, letter in enumerate("KMGTPE", start=1)
 }
+
+
+class QuantityError(ValueError):
+    """A text is none of Kubernetes' quantities."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,14 @@ class Node:
 
 
 def quantity(text: str) -> float:
-    """The number that Kubernetes writes so: 250m, 1.5, 128Mi, 1e3."""
-    number = text.rstrip("mkKMGTi")
-    unit: float = _UNITS[text[len(number) :]]
-    return float(number) * unit
+    """The number that Kubernetes writes so: 250m, 1.5, 128Mi, 1e3.
+
+    Raises:
+        QuantityError: Kubernetes writes no number so.
+    """
+    if not (found := _QUANTITY.fullmatch(text)):
+        raise QuantityError(text)
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def requested(spec: Object) -> Amount:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rollout.capacity import Amount, Demand, Node
+from rollout.capacity import Amount, Demand, Node, QuantityError, requested
 from rollout.faults import Fault
 from rollout.kubectl import Object
 
@@ -15,6 +15,9 @@ def room(wanted: Sequence[Demand], nodes: Sequence[Node], *, grows: bool) -> Ite
     """Whether the pods fit. A cluster that `grows` adds nodes of the size it has."""
     if not nodes:
         yield Fault("no node is ready and takes pods", "kubectl get nodes, and mend what they say")
+        return
+    if wrong := list(_none(wanted)):
+        yield from wrong
         return
     total = sum((one.each * one.count for one in wanted), Amount())
     usable = [node.free for node in nodes if any(node.takes(one.spec) for one in wanted)]
@@ -32,6 +35,18 @@ def room(wanted: Sequence[Demand], nodes: Sequence[Node], *, grows: bool) -> Ite
             best = max(takers, key=lambda node: (node.free.memory, node.free.cpu)).free
             for short in one.each.beyond(best) or ["CPU and memory: not free on the same node"]:
                 yield Fault(f"{short} on the best node, for one pod of {one.name}", _ROOM)
+
+
+def _none(wanted: Iterable[Demand]) -> Iterator[Fault]:
+    """Where what is requested cannot be read."""
+    for one in wanted:
+        try:
+            requested(one.spec)
+        except QuantityError as error:
+            yield Fault(
+                f"{one.name} requests '{error}', which is no quantity of Kubernetes",
+                "write 500m or 2 for CPU, 512Mi for memory",
+            )
 
 
 def volumes(

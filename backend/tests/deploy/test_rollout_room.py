@@ -49,10 +49,21 @@ def missing(wanted: list[Demand], described: list[dict[str, Any]], **options: bo
         ("131072Ki", 128 * 1024**2),
         ("64Mi", 64 * 1024**2),
         ("1Gi", GIB),
+        ("2Ei", 2 * 1024**6),
+        ("1E", 1e18),
+        ("500u", 5e-4),
     ],
 )
 def test_quantity_is_read_as_kubernetes_writes_it(text: str, number: float) -> None:
     assert quantity(text) == pytest.approx(number)
+
+
+@pytest.mark.parametrize("text", ["512MB", "1.5GiB", "lots", "", "1 Gi", "--1", "nan", "64mi"])
+def test_quantity_that_is_none_is_told_with_its_pod(text: str) -> None:
+    (told,) = room([demand("1m", text)], nodes([node("1", "1Gi")], []), grows=False)
+
+    assert told.missing == f"board-api requests '{text}', which is no quantity of Kubernetes"
+    assert told.mend == "write 500m or 2 for CPU, 512Mi for memory"
 
 
 def test_sidecars_run_beside_what_starts_after_them() -> None:
