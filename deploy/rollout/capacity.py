@@ -1,7 +1,7 @@
 """How much pods request, how much the nodes have left, and what does not fit."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,16 +69,22 @@ def _mebibytes(size: int) -> str:
 
 @dataclass(frozen=True)
 class Demand:
-    """`count` pods of one kind."""
+    """`count` pods of one kind, and `more` beside them while new ones take their place."""
 
     name: str
     spec: Object
     count: int
+    more: int = 0
 
     @property
     def each(self) -> Amount:
         """What one of them requests."""
         return requested(self.spec)
+
+    @property
+    def all(self) -> Amount:
+        """What they request together, at most."""
+        return self.each * (self.count + self.more)
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,13 @@ def requested(spec: Object) -> Amount:
     return peak.most(running) + _amount(spec.get("overhead", {})) + Amount(pods=1)
 
 
-def demands(objects: Sequence[Object], on: Sequence[Node]) -> list[Demand]:
-    """The pods that these workloads start with on these nodes; a CronJob's come and go."""
+def demands(
+    objects: Sequence[Object], on: Sequence[Node], replaced: Collection[str] = ()
+) -> list[Demand]:
+    """The pods that these workloads start with on these nodes; a CronJob's come and go.
+
+    Of the Deployments in `replaced` the old pods run until new ones are ready.
+    """
     scaled = {
         one["spec"]["scaleTargetRef"]["name"]: one["spec"]["minReplicas"]
         for one in objects
@@ -138,6 +149,7 @@ def demands(objects: Sequence[Object], on: Sequence[Node]) -> list[Demand]:
             sum(node.takes(spec) for node in on)
             if one["kind"] == "DaemonSet"
             else one["spec"].get("replicas", scaled.get(name, 1)),
+            one["spec"]["strategy"]["rollingUpdate"]["maxSurge"] if name in replaced else 0,
         )
         for one in objects
         if one["kind"] in {"Deployment", "StatefulSet", "Job", "DaemonSet"}

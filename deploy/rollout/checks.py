@@ -19,11 +19,13 @@ def room(wanted: Sequence[Demand], nodes: Sequence[Node], *, grows: bool) -> Ite
     if wrong := list(_none(wanted)):
         yield from wrong
         return
-    total = sum((one.each * one.count for one in wanted), Amount())
+    total = sum((one.all for one in wanted), Amount())
+    more = ", ".join(one.name for one in wanted if one.more)
+    together = f"all pods together{more and f', with a new one beside each old one of {more}'}"
     usable = [node.free for node in nodes if any(node.takes(one.spec) for one in wanted)]
     if not grows:
         for short in total.beyond(sum(usable, Amount())):
-            yield Fault(f"{short} on {len(usable)} node(s), all pods together", _ROOM)
+            yield Fault(f"{short} on {len(usable)} node(s), {together}", _ROOM)
     for one in wanted:
         takers = [node for node in nodes if node.takes(one.spec)]
         if not takers:

@@ -107,17 +107,26 @@ class Installation:
         secrets = [one["metadata"]["name"] for one in self.cluster.all("secrets")]
         yield from checks.kept(self.objects, self._claims(), secrets, self.cluster.namespace)
 
+    def replaced(self) -> set[str]:
+        """The Deployments of which new pods come up beside the old ones.
+
+        Raises:
+            KubectlError: kubectl fails.
+        """
+        return plan.replaced(self.cluster, self.objects) if self.status else set()
+
     def _room(self) -> Iterator[Fault]:
         living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
         pods = self.cluster.all("pods", "--all-namespaces", living)
         others = [pod for pod in pods if not self.owns(pod)]
-        objects = self.objects
+        objects, replaced = self.objects, self.replaced()
         if self.beside and not list(self.beside.render()):  # what is wrong with it, it tells itself
             others = [pod for pod in others if not self.beside.owns(pod)]
             objects = [*objects, *self.beside.objects]
+            replaced |= self.beside.replaced()
         nodes = capacity.nodes(self.cluster.all("nodes"), others)
         grows = Cluster("kube-system").find("configmap", _AUTOSCALER) is not None
-        yield from checks.room(capacity.demands(objects, nodes), nodes, grows=grows)
+        yield from checks.room(capacity.demands(objects, nodes, replaced), nodes, grows=grows)
 
     def _volumes(self) -> Iterator[Fault]:
         return checks.volumes(self.objects, self.cluster.all("storageclasses"), self._claims())

@@ -48,6 +48,21 @@ def changes(
     yield from (f"remove  {name}" for name in map(_name, before) if name not in stay)
 
 
+def replaced(cluster: Cluster, objects: Iterable[Object]) -> set[str]:
+    """The Deployments that are there and get other pods. None where the API server refuses them."""
+    deployments = [one for one in objects if one["kind"] == "Deployment"]
+    if not deployments:
+        return set()
+    given = _listed(deployments)
+    live = _by_name(cluster.ask("get", "--ignore-not-found", *_IN_AND_OUT, given=given))
+    after = _by_name(cluster.run(*_APPLY, *_IN_AND_OUT, given=given).stdout) if live else {}
+    return {
+        one["metadata"]["name"]
+        for name, one in after.items()
+        if name in live and live[name]["spec"]["template"] != one["spec"]["template"]
+    }
+
+
 def _verb(live: Object | None, after: Object) -> str:
     if live is None:
         return "make"
@@ -61,8 +76,9 @@ def _listed(objects: Sequence[Object]) -> str:
 
 
 def _by_name(text: str) -> dict[str, Object]:
-    """Of a list in JSON, or of nothing at all."""
-    return {_name(one): one for one in json.loads(text)["items"]} if text else {}
+    """Of objects in JSON, or of nothing at all. Around a single one kubectl writes no list."""
+    found = json.loads(text) if text else {"items": []}
+    return {_name(one): one for one in found.get("items", [found])}
 
 
 def _name(one: Object) -> str:

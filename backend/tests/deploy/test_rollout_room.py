@@ -120,6 +120,21 @@ def test_shortage_says_how_much_of_what() -> None:
     ]
 
 
+def test_upgrade_takes_room_for_new_pods_beside_the_old_ones() -> None:
+    objects = rendered("profile small").objects
+    beside = {"board-api", "board-live", "board-record", "board-web"}
+    small = nodes([node("740m", "1424Mi")], [])
+
+    upgraded = demands(objects, small, beside)
+
+    extra = sum((one.each * one.more for one in upgraded), Amount())
+    assert extra == Amount(cpu=270, memory=536 * 1024**2, pods=4)
+    assert list(room(demands(objects, small), small, grows=False)) == []
+    told = next(room(upgraded, small, grows=False)).missing
+    assert told.startswith("CPU: 0.985 requested, 0.74 free on 1 node(s), all pods together, with")
+    assert told.endswith("beside each old one of board-api, board-live, board-record, board-web")
+
+
 def test_pod_must_fit_on_one_node() -> None:
     (told,) = missing([demand("100m", "3Gi")], [node("1", "2Gi"), node("2", "2Gi")])
 
