@@ -94,8 +94,10 @@ def kept(
     of = [one["metadata"].get("labels", {}).get(COMPONENT) for one in claims]
     for one in objects:
         if one["kind"] == "StatefulSet" and one["metadata"]["labels"][COMPONENT] == "kafka":
-            nodes, there = one["spec"]["replicas"], of.count("kafka")
-            if there not in {0, nodes}:
+            nodes, numbers = one["spec"]["replicas"], _numbers(claims, "kafka")
+            there = len(numbers)
+            # Of three, two go on without the third, whose volume is lost or was not made yet.
+            if max(numbers, default=0) >= nodes or there == 1 < nodes:
                 yield Fault(
                     f"Kafka has {there} volume(s) and kafka.nodes is {nodes}; it cannot change",
                     "take the --profile and --values of the installation",
@@ -108,6 +110,15 @@ def kept(
                     "bring the Secret back, or give the data up: "
                     f"deploy/cleanup.sh --namespace {space} --delete-data",
                 )
+
+
+def _numbers(claims: Iterable[Object], component: str) -> set[int]:
+    """Of which of a component's pods these are the claims."""
+    return {
+        int(one["metadata"]["name"].rpartition("-")[2])
+        for one in claims
+        if one["metadata"].get("labels", {}).get(COMPONENT) == component
+    }
 
 
 def namespace(found: Object | None, name: str) -> Iterator[Fault]:

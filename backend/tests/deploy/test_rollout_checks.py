@@ -57,12 +57,31 @@ def test_volumes_that_are_there_need_no_class() -> None:
     assert list(checks.volumes(small, [], [claim("mariadb"), claim("kafka")])) == []
 
 
-def test_number_of_kafka_nodes_stays_that_of_its_volumes() -> None:
-    three = [claim("kafka", number) for number in range(3)]
+@pytest.mark.parametrize(
+    ("profile", "numbers", "fits"),
+    [
+        ("standard", (0, 1, 2), True),
+        ("standard", (0, 1), True),
+        ("standard", (1, 2), True),
+        ("standard", (), True),
+        ("standard", (0,), False),
+        ("small", (0,), True),
+        ("small", (), True),
+        ("small", (0, 1, 2), False),
+        ("small", (2,), False),
+    ],
+)
+def test_number_of_kafka_nodes_stays_that_of_its_volumes(
+    profile: str, numbers: tuple[int, ...], *, fits: bool
+) -> None:
+    objects = rendered(f"profile {profile}").objects
+    claims = [claim("kafka", number) for number in numbers]
 
-    assert list(checks.kept(STANDARD, three, ["board-secrets"], "boards")) == []
-    (fault,) = checks.kept(STANDARD, three[:1], ["board-secrets"], "boards")
-    assert fault.missing == "Kafka has 1 volume(s) and kafka.nodes is 3; it cannot change"
+    told = [fault.missing for fault in checks.kept(objects, claims, ["board-secrets"], "boards")]
+
+    nodes = 3 if profile == "standard" else 1
+    refusal = f"Kafka has {len(numbers)} volume(s) and kafka.nodes is {nodes}; it cannot change"
+    assert told == ([] if fits else [refusal])
 
 
 def test_volumes_without_their_secret_are_told() -> None:
