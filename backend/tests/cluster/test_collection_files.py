@@ -46,9 +46,16 @@ def test_collector_takes_what_the_chart_adds_for_stores_with_a_password() -> Non
     assert done.stdout.count("value: Basic YTpi") == 3
 
 
-def test_loki_finds_the_deployed_file_valid() -> None:
+@pytest.mark.parametrize(("given", "kept"), [({}, "1w"), ({"LOKI_RETENTION": "48h"}, "2d")])
+def test_loki_finds_the_deployed_file_valid_and_keeps_logs_for_a_while(
+    given: dict[str, str], kept: str
+) -> None:
     done = tools.run(
-        "loki", "-verify-config", f"-config.file={file('loki.yaml')}", "-config.expand-env=true"
+        "loki",
+        *("-verify-config", "-print-config-stderr"),
+        *(f"-config.file={file('loki.yaml')}", "-config.expand-env=true"),
+        environment=given,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"\n  retention_period: {kept}\n" in done.stderr

@@ -140,6 +140,15 @@ def test_configuration_is_the_files_that_compose_uses_too() -> None:
             assert f"{mounted}/{name}.yaml" in " ".join(_arguments(manifests.pod(name)))
 
 
+def test_retention_is_the_charts_where_nothing_says_how_long() -> None:
+    values = yaml.safe_load((tools.OBSERVABILITY / "values.yaml").read_text())
+
+    for name in ("loki", "tempo"):
+        # As both programs read it: without the dash it would be an offset, not a default.
+        given = re.findall(r"\$\{(.+?)\}", (FILES / f"{name}.yaml").read_text())
+        assert given == [f"{name.upper()}_RETENTION:-{values[name]['retention']}"]
+
+
 def test_alerts_are_those_of_the_applications_chart() -> None:
     own = tools.CHART / "files" / "alerts.yaml"
 
