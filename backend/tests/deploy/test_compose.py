@@ -3,53 +3,43 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from madang.cli import main
 from madang.settings import Settings
 from tests.deploy import observability
-from tests.services.nginx import REPOSITORY
+from tests.deploy.compose import (
+    COMPOSE,
+    SETUP,
+    TOOLS,
+    Services,
+    resolve,
+    resolved,
+    run,
+    script,
+    set_up,
+)
 
 pytestmark = pytest.mark.deploy
 
-COMPOSE = REPOSITORY / "deploy" / "compose" / "compose.yaml"
-SETUP = REPOSITORY / "deploy" / "compose" / "setup.sh"
-TOOLS = Path(sys.executable).parent
 PROCESSES = ("migrate", "topics", "admin", "ship", "api", "record", "live", "web")
 SERVERS = ("mariadb", "redis", "kafka-1", "ship", "api", "record", "live", "web")
 HEALTHY, DONE = "service_healthy", "service_completed_successfully"
 
 
-def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command without this environment's own settings."""
-    clean = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME"}}
-    return subprocess.run(argv, env=clean, capture_output=True, text=True, check=False, timeout=60)
-
-
-def resolve(environment: Path) -> subprocess.CompletedProcess[str]:
-    """What podman-compose makes of the file; it needs no podman for that."""
-    return run(TOOLS / "podman-compose", "--env-file", environment, "-f", COMPOSE, "config")
-
-
-def set_up(path: Path, *arguments: str) -> Path:
-    """Passwords in a file of the test's own."""
-    made = run(SETUP, "--output", path, *arguments)
-    assert made.returncode == 0, made.stderr
-    return path
+@pytest.fixture(scope="module")
+def services() -> Services:
+    return resolved()
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    resolved = resolve(set_up(tmp_path_factory.mktemp("compose") / "env"))
-    assert resolved.returncode == 0, resolved.stderr
-    found: dict[str, dict[str, Any]] = yaml.safe_load(resolved.stdout)["services"]
-    return found
+def observed() -> Services:
+    """All services, with the profile that collects."""
+    return resolved("--observability")
 
 
 def conditions(service: dict[str, Any]) -> dict[str, str]:
@@ -70,7 +60,7 @@ def test_compose_without_passwords_says_how_to_make_them(tmp_path: Path) -> None
     assert "run deploy/compose/setup.sh first" in told.stdout + told.stderr
 
 
-def test_each_part_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> None:
+def test_each_part_waits_for_what_it_needs(services: Services) -> None:
     waits = {name: conditions(service) for name, service in services.items()}
     assert waits["migrate"] == {"mariadb": HEALTHY}
     assert waits["topics"] == {"kafka-1": HEALTHY}
@@ -82,7 +72,7 @@ def test_each_part_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) 
     assert waits["web"] == {"api": HEALTHY, "live": HEALTHY, "record": HEALTHY, "admin": DONE}
 
 
-def test_what_is_waited_for_can_say_that_it_is_there(services: dict[str, dict[str, Any]]) -> None:
+def test_what_is_waited_for_can_say_that_it_is_there(services: Services) -> None:
     for service in services.values():
         for name, condition in conditions(service).items():
             assert ("healthcheck" in services[name]) == (condition == HEALTHY)
@@ -90,18 +80,18 @@ def test_what_is_waited_for_can_say_that_it_is_there(services: dict[str, dict[st
     assert all("healthcheck" in services[name] for name in SERVERS)
 
 
-def test_processes_run_without_rights_they_need_not_have(
-    services: dict[str, dict[str, Any]],
+def test_no_service_has_rights_that_it_need_not_have(
+    observed: Services,
 ) -> None:
-    for name in PROCESSES:
-        assert services[name]["read_only"] is True
-        assert services[name]["cap_drop"] == ["ALL"]
-        assert services[name]["security_opt"] == ["no-new-privileges:true"]
-        assert "privileged" not in services[name]
+    for name, found in observed.items():
+        assert found["cap_drop"] == ["ALL"], name
+        assert found["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in found, name
+    assert all(observed[name]["read_only"] is True for name in (*PROCESSES, "redis"))
 
 
 def test_only_the_web_server_is_reachable_and_only_from_this_machine(
-    services: dict[str, dict[str, Any]], observed: dict[str, dict[str, Any]]
+    services: Services, observed: Services
 ) -> None:
     published = {name: found["ports"] for name, found in services.items() if "ports" in found}
     assert published == {"web": ["127.0.0.1:8080:8080"]}
@@ -110,14 +100,12 @@ def test_only_the_web_server_is_reachable_and_only_from_this_machine(
 
 
 @pytest.mark.parametrize("name", ["migrate", "admin", "ship", "api", "record", "live"])
-def test_commands_are_ones_that_madang_knows(
-    services: dict[str, dict[str, Any]], name: str
-) -> None:
+def test_commands_are_ones_that_madang_knows(services: Services, name: str) -> None:
     asked = CliRunner().invoke(main, [*services[name]["command"], "--help"])
     assert asked.exit_code == 0, asked.output
 
 
-def test_settings_are_ones_that_madang_reads(services: dict[str, dict[str, Any]]) -> None:
+def test_settings_are_ones_that_madang_reads(services: Services) -> None:
     known = {f"MADANG_{name.upper()}" for name in Settings.model_fields}
     known |= {"MADANG_USER_PASSWORD", "MADANG_API_UPSTREAM", "MADANG_LIVE_UPSTREAM"}
     given = {
@@ -130,7 +118,7 @@ def test_settings_are_ones_that_madang_reads(services: dict[str, dict[str, Any]]
     assert {"MADANG_DATABASE_URL", "MADANG_SECRET_KEY", "MADANG_SPOOL_DIR"} <= given
 
 
-def test_api_and_its_shipper_share_one_spool(services: dict[str, dict[str, Any]]) -> None:
+def test_api_and_its_shipper_share_one_spool(services: Services) -> None:
     api, ship = services["api"], services["ship"]
     assert api["volumes"] == ship["volumes"] == ["spool:/var/spool/madang"]
     assert api["environment"]["MADANG_SPOOL_DIR"] == ship["environment"]["MADANG_SPOOL_DIR"]
@@ -143,11 +131,10 @@ def test_compose_file_holds_no_password() -> None:
             assert ":?run deploy/compose/setup.sh first}" in line or "${GRAFANA_PASSWORD-}" in line
 
 
-def test_three_kafka_nodes_make_one_quorum(tmp_path: Path) -> None:
-    resolved = resolve(set_up(tmp_path / "env", "--kafka-nodes", "3"))
+def test_three_kafka_nodes_make_one_quorum() -> None:
     nodes = {
         name: found["environment"]
-        for name, found in yaml.safe_load(resolved.stdout)["services"].items()
+        for name, found in resolved("--kafka-nodes", "3").items()
         if name.startswith("kafka-")
     }
     voters = ",".join(f"{found['KAFKA_NODE_ID']}@{name}:9093" for name, found in nodes.items())
@@ -159,18 +146,8 @@ def test_three_kafka_nodes_make_one_quorum(tmp_path: Path) -> None:
         assert str(found["KAFKA_MIN_INSYNC_REPLICAS"]) == "2"
 
 
-@pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """All services, with the profile that collects."""
-    path = set_up(tmp_path_factory.mktemp("observed") / "env", "--observability")
-    resolved = resolve(path)
-    assert resolved.returncode == 0, resolved.stderr
-    found: dict[str, dict[str, Any]] = yaml.safe_load(resolved.stdout)["services"]
-    return found
-
-
 def test_nothing_is_collected_unless_it_is_asked_for(
-    services: dict[str, dict[str, Any]], observed: dict[str, dict[str, Any]]
+    services: Services, observed: Services
 ) -> None:
     assert set(observed) - set(services) == {"collector", "loki", "tempo", "prometheus", "grafana"}
     for found, logs, endpoint in (
@@ -183,7 +160,7 @@ def test_nothing_is_collected_unless_it_is_asked_for(
 
 
 def test_collecting_uses_the_images_files_and_arguments_of_the_chart(
-    observed: dict[str, dict[str, Any]],
+    observed: Services,
 ) -> None:
     manifests = observability.rendered("nothing")
     for name in ("collector", *observability.STORES, "grafana"):
@@ -198,11 +175,10 @@ def test_collecting_uses_the_images_files_and_arguments_of_the_chart(
 
 
 def test_grafana_without_a_password_says_where_it_belongs(
-    observed: dict[str, dict[str, Any]],
+    observed: Services,
 ) -> None:
-    shell, option, script = observed["grafana"]["entrypoint"]
     refused = subprocess.run(
-        [shell, option, script.replace("$$", "$")],
+        script(observed["grafana"]),
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
