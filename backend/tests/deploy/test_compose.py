@@ -26,7 +26,7 @@ from tests.deploy.compose import (
 
 pytestmark = pytest.mark.deploy
 
-PROCESSES = ("migrate", "topics", "admin", "ship", "api", "record", "live", "web")
+PROCESSES = ("migrate", "topics", "admin", "prune", "ship", "api", "record", "live", "web")
 SERVERS = ("mariadb", "redis", "kafka-1", "ship", "api", "record", "live", "web")
 HEALTHY, DONE = "service_healthy", "service_completed_successfully"
 
@@ -65,6 +65,7 @@ def test_each_part_waits_for_what_it_needs(services: Services) -> None:
     assert waits["migrate"] == {"mariadb": HEALTHY}
     assert waits["topics"] == {"kafka-1": HEALTHY}
     assert waits["admin"] == {"migrate": DONE}
+    assert waits["prune"] == {"mariadb": HEALTHY, "migrate": DONE}
     assert waits["ship"] == {"topics": DONE, "redis": HEALTHY}
     assert waits["record"] == {"migrate": DONE, "topics": DONE}
     assert waits["live"] == {"migrate": DONE, "redis": HEALTHY}
@@ -99,9 +100,13 @@ def test_only_the_web_server_is_reachable_and_only_from_this_machine(
     assert {name for name, found in observed.items() if "ports" in found} == {"web", "grafana"}
 
 
-@pytest.mark.parametrize("name", ["migrate", "admin", "ship", "api", "record", "live"])
+@pytest.mark.parametrize("name", [name for name in PROCESSES if name != "web"])
 def test_commands_are_ones_that_madang_knows(services: Services, name: str) -> None:
-    asked = CliRunner().invoke(main, [*services[name]["command"], "--help"])
+    command = services[name]["command"]
+    if "entrypoint" in services[name]:
+        first, *command = command
+        assert first == "madang"
+    asked = CliRunner().invoke(main, [*command, "--help"])
     assert asked.exit_code == 0, asked.output
 
 
