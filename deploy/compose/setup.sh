@@ -76,6 +76,9 @@ MADANG_ADDRESS=127.0.0.1
 MADANG_PORT=8080
 MADANG_PUBLIC_URL=
 
+# How long calls are kept.
+MADANG_PRUNE_KEEP=30d
+
 # Images from a registry instead of built here: MADANG_REGISTRY=registry.example/ (with the slash).
 MADANG_REGISTRY=
 MADANG_TAG=dev

@@ -14,14 +14,12 @@ from madang.settings import Settings
 from tests.deploy import observability
 from tests.deploy.compose import (
     COMPOSE,
-    SETUP,
     TOOLS,
     Services,
     resolve,
     resolved,
     run,
     script,
-    set_up,
 )
 
 pytestmark = pytest.mark.deploy
@@ -200,29 +198,3 @@ def _mounts(container: Any) -> set[str]:
         for mount in container["volumeMounts"]
         for directory in (mount["mountPath"], Path(mount["mountPath"]).parent.as_posix())
     }
-
-
-def test_setup_makes_passwords_once_and_for_its_owner_only(tmp_path: Path) -> None:
-    path = set_up(tmp_path / "env")
-    made = path.read_text()
-    passwords = re.findall(r"^\w+(?:PASSWORD|SECRET_KEY)=(.*)$", made, re.MULTILINE)
-    assert len(set(passwords)) == len(passwords) == 6
-    assert all(re.fullmatch(r"[0-9a-f]{48}", password) for password in passwords)
-    assert path.stat().st_mode & 0o777 == 0o600
-    again = run(SETUP, "--output", path, "--kafka-nodes", "3")
-    assert again.returncode == 0
-    assert "stays as it is" in again.stdout
-    assert path.read_text() == made
-
-
-def test_setup_refuses_a_number_of_nodes_that_makes_no_quorum(tmp_path: Path) -> None:
-    refused = run(SETUP, "--output", tmp_path / "env", "--kafka-nodes", "2")
-    assert refused.returncode == 1
-    assert refused.stderr == "error: --kafka-nodes must be 1 or 3, not '2'\n"
-    assert not (tmp_path / "env").exists()
-
-
-def test_setup_explains_itself() -> None:
-    explained = run(SETUP, "--help")
-    assert explained.returncode == 0
-    assert explained.stdout.startswith("Usage: deploy/compose/setup.sh")
