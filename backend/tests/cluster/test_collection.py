@@ -112,8 +112,8 @@ def wait_for(collection: Collection, log: ContainerLog) -> None:
     wait_until(found, ARRIVAL_SECONDS, f"one more line of {log.pod}")
 
 
-def fresh_log(pods: Path) -> ContainerLog:
-    return ContainerLog(pods, NAMESPACE, f"writer-{uuid4().hex[:8]}", "writer")
+def fresh_log(pods: Path, container: str = "writer") -> ContainerLog:
+    return ContainerLog(pods, NAMESPACE, f"writer-{uuid4().hex[:8]}", container)
 
 
 def test_one_request_shows_its_line_and_its_trace_under_one_id(
@@ -231,6 +231,29 @@ def test_levels_traces_and_services_come_out_of_any_line(
     ]  # fmt: skip
     levels = [lines[log.written[number]]["detected_level"] for number in (0, 1, 5)]
     assert levels == ["warn", "fatal", "error"]
+
+
+@pytest.mark.parametrize(
+    ("container", "service"),
+    [
+        ("api", "madang-api"),
+        ("web", "madang-web"),
+        ("wait-for-schema", "madang-wait-for-schema"),
+        ("mariadb", "mariadb"),
+        ("my-api", "my-api"),
+    ],
+)
+def test_plain_line_of_a_container_of_the_board_is_of_its_service(
+    collection: Collection, pods: Path, container: str, service: str
+) -> None:
+    log = fresh_log(pods, container)
+    log.write("madang: MADANG_KAFKA_BOOTSTRAP must be host:port,host:port")
+    log.write(json.dumps({"event": "named", "service_name": "madang-other"}))
+    wait_for(collection, log)
+
+    lines = collection.stores.lines(f'{{k8s_pod_name="{log.pod}"}}')
+    services = {line.text: line.labels["service_name"] for line in lines}
+    assert [services[text] for text in log.written] == [service, "madang-other", service]
 
 
 def test_another_namespace_is_left_alone(collection: Collection, pods: Path) -> None:

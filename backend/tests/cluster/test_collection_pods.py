@@ -146,6 +146,8 @@ def test_every_line_of_every_container_arrives_once(board: Release, stores: Stor
     assert sum(lines) > 2 * REQUESTS
     found = {line.labels["service_name"] for line in stores.lines('{k8s_pod_name=~"madang-.*"}')}
     assert found >= {"madang-web", "madang-api", "madang-ship", "madang-record", "madang-live"}
+    others = {name for name in found if not name.startswith("madang-")}
+    assert others <= {"mariadb", "redis", "kafka", "test"}
 
 
 @pytest.mark.usefixtures("call_id")

@@ -10,7 +10,7 @@ import yaml
 
 from tests.deploy import tools
 from tests.deploy.manifests import NAMESPACE, Object, Pod, helm_template, render
-from tests.deploy.observability import ALL, FILES, STORES, SWITCHES, rendered
+from tests.deploy.observability import ALL, FILES, STORES, SWITCHES, own_containers, rendered
 from tests.deploy.policies import INTERNET, End, Policies, among, edges, reached
 from tests.deploy.restricted import assert_confined, assert_restricted, kinds_of_volumes
 from tests.deploy.values import nested, paths_of_schema, paths_of_values
@@ -170,6 +170,20 @@ def test_agent_reads_the_chosen_namespaces_alone() -> None:
         "/srv/log/pods/boards_*/*/*.log",
         "/srv/log/pods/other_*/*/*.log",
     ]
+
+
+def test_agent_knows_the_containers_of_the_board_and_no_store() -> None:
+    board = render({}).pods + render({}, profile="small").pods
+
+    names = {
+        (one["name"], one["image"].startswith("madang"))
+        for pod in board
+        for one in pod.containers
+        if pod.component != "test"
+    }
+
+    assert {name for name, ours in names if ours} == own_containers()
+    assert not {name for name, ours in names if not ours} & own_containers()
 
 
 def test_a_changed_file_makes_new_pods() -> None:
