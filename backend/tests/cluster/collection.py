@@ -12,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from tests.cluster.stores import Stores
-from tests.deploy import tools
 from tests.deploy.observability import FILES, file, rendered
+from tests.services.kubernetes import programs
 from tests.services.ports import free_port
 from tests.services.process import Process
 from tests.services.stack import clean_environment, http_status
@@ -181,7 +181,7 @@ def _process(
 ) -> Process:
     return Process(
         program,
-        [tools.program(program), *(str(argument) for argument in arguments)],
+        [programs.program(program), *(str(argument) for argument in arguments)],
         log=directory / f"{program}.log",
         environment=clean_environment(environment or {}),
         ready=lambda: http_status(*probe) == _OK,

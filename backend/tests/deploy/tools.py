@@ -1,29 +1,16 @@
 """The programs and schemas that scripts/setup-kube.sh gets."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.services.errors import ServiceMissingError
-from tests.services.workspace import cache_directory
+from tests.services.kubernetes.programs import built, program
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "deploy" / "helm" / "madang"
 OBSERVABILITY = ROOT / "deploy" / "helm" / "observability"
-
-
-def program(name: str) -> Path:
-    """Where a program is: on the PATH, or built into the cache.
-
-    Raises:
-        ServiceMissingError: neither.
-    """
-    found = shutil.which(name) or shutil.which(name, path=cache_directory() / "kube" / "bin")
-    if found is None:
-        raise ServiceMissingError(name)
-    return Path(found)
 
 
 def schemas() -> Path:
@@ -32,7 +19,7 @@ def schemas() -> Path:
     Raises:
         ServiceMissingError: they have not been made.
     """
-    directory = cache_directory() / "kube" / "schemas"
+    directory = built().with_name("schemas")
     if not directory.is_dir():
         raise ServiceMissingError("Kubernetes' schemas")
     return directory
