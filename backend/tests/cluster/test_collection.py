@@ -20,7 +20,8 @@ from tests.services.redis import Redis
 from tests.services.stack import Stack, dependencies
 from tests.services.waiting import wait_until
 
-pytestmark = pytest.mark.cluster
+# The first test waits for every server and the whole board to start.
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 NAMESPACE = "boards"
 TRACE = "5b8efff798038103d269b633813fc60c"

@@ -21,7 +21,7 @@ from tests.services.ports import free_port
 from tests.services.process import Process
 from tests.services.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 NAMESPACE = "boards"
 CLASS = """\
