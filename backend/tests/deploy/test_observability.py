@@ -13,7 +13,13 @@ from tests.deploy.manifests import NAMESPACE, Object, Pod, helm_template, render
 from tests.deploy.observability import ALL, FILES, STORES, SWITCHES, own_containers, rendered
 from tests.deploy.policies import INTERNET, End, Policies, among, edges, reached
 from tests.deploy.restricted import assert_confined, assert_restricted, kinds_of_volumes
-from tests.deploy.values import nested, paths_of_schema, paths_of_values
+from tests.deploy.values import (
+    everywhere,
+    leaves_of_schema,
+    nested,
+    paths_of_schema,
+    paths_of_values,
+)
 
 pytestmark = pytest.mark.deploy
 
@@ -305,6 +311,7 @@ VALUES: list[tuple[str, object, str]] = [
     ("tempo.persistence.size", "10GB", "'10GB' does not match pattern"),
     ("collector.image.tag", "", "at '/collector/image/tag': '' does not match pattern"),
     ("agent.logDirectory", "var/log", "at '/agent/logDirectory': 'var/log' does not match"),
+    ("loki.resources.limits.memory", "lots", "at '/loki/resources/limits/memory': 'lots' does not"),
     ("agent.resources.requests", None, "at '/agent/resources': missing property 'requests'"),
     ("gateway.replicas", 0, "at '/gateway/replicas': minimum: got 0, want 1"),
     ("grafana.existingSecret", "A B", "at '/grafana/existingSecret': 'A B' does not match"),
@@ -328,6 +335,18 @@ def test_wrong_value_is_told_with_its_place(path: str, value: object, words: str
 
     assert done.returncode != 0
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("value", ["a b", -1, {"a": "b"}, ["a"]], ids=str)
+def test_every_single_value_has_a_constraint(value: object) -> None:
+    # What Kubernetes or Helm describes itself.
+    free = r"/global|/nodeSelector/any|.*/?tolerations/0|/networkPolicy/ingressFrom/0/.*"
+    paths = {path for path in leaves_of_schema(tools.OBSERVABILITY) if not re.fullmatch(free, path)}
+
+    done = helm_template(everywhere(paths, value), chart=tools.OBSERVABILITY)
+
+    assert len(paths) > 80
+    assert [path for path in sorted(paths) if f"at '{path}':" not in done.stderr] == []
 
 
 def test_schema_knows_every_value_and_nothing_more() -> None:
