@@ -160,6 +160,20 @@ def test_a_span_leads_to_the_lines_of_its_trace(collection: Collection, call_id:
 
 
 @pytest.mark.usefixtures("call_id")
+def test_line_of_a_request_that_is_not_sampled_names_a_trace_that_is_not_kept(
+    collection: Collection,
+) -> None:
+    query = '{service_name="madang-api"} | json endpoint, trace_id | endpoint="/api/messages"'
+    lines = wait_until(lambda: collection.stores.lines(query), ARRIVAL_SECONDS, "the lines")
+
+    others = {line.labels["trace_id"] for line in lines} - {TRACE}
+
+    assert others
+    for trace in others:
+        assert collection.stores.services_of_trace(trace) == set()
+
+
+@pytest.mark.usefixtures("call_id")
 def test_nginx_lines_are_of_the_web_and_of_the_trace_that_came(collection: Collection) -> None:
     query = f'{{service_name="madang-web"}} | trace_id="{TRACE}" | json | status="201"'
 
