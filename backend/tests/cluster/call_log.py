@@ -9,7 +9,7 @@ from tests.chaos.comparison import differences
 from tests.cluster.load import Load
 from tests.services.errors import ServiceError
 from tests.services.kubernetes.release import Release
-from tests.services.waiting import wait_until
+from tests.services.waiting import or_none, wait_until
 
 _CATCH_UP_SECONDS = 180
 _MARIADB = 'exec mariadb --user=root --password="$MARIADB_ROOT_PASSWORD" --skip-column-names madang'
@@ -28,9 +28,8 @@ def assert_whole(release: Release, load: Load) -> None:
     answered = load.answered
     assert len(set(answered)) == len(answered), "an identifier was given twice"
     with suppress(ServiceError):  # the comparison below says which calls were waited for in vain
-        wait_until(
-            lambda: set(answered) <= set(_recorded(release, load)), _CATCH_UP_SECONDS, "history"
-        )
+        is_there = or_none(lambda: set(answered) <= set(_recorded(release, load)))
+        wait_until(is_there, _CATCH_UP_SECONDS, "history")
     differing = differences(answered, _recorded(release, load))
     assert not differing, differing
     process = (f"deployment/{release.name}-record", f"--namespace={release.namespace}")

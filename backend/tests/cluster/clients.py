@@ -1,7 +1,7 @@
 """Runs in a pod: clients that post and read without end, and print every answer as a line of JSON.
 
 `python clients.py http://board-web`, until SIGTERM. Needs nothing but Python: it is handed to the
-pod as it stands here. Half of the clients keep their connection, half make one for each request.
+pod as it stands here. Some clients keep their connection, the others make one for each request.
 """
 
 import http.client
@@ -14,7 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
-CLIENTS = 4
+CLIENTS, KEPT = 4, 2
+"""How many there are, and how many of them keep their connection."""
 PAUSE_SECONDS = 0.03
 TIMEOUT_SECONDS = 30.0
 
@@ -120,7 +121,7 @@ def main(url: str) -> None:
     threads = [
         threading.Thread(
             target=go_on,
-            args=(Client(address, keeps=number % 2 == 0, cookie=cookie), number, stop, asked),
+            args=(Client(address, keeps=number < KEPT, cookie=cookie), number, stop, asked),
         )
         for number in range(CLIENTS)
     ]

@@ -50,15 +50,18 @@ class Scripts:
         )
 
 
-def everything(cluster: Cluster, *options: str, namespace: str = "") -> set[str]:
+def everything(
+    cluster: Cluster, *options: str, namespace: str = "", versions: bool = True
+) -> set[str]:
     """Namespace, kind, name and version of all that is there, but what changes by itself.
 
-    In one namespace, or in the whole cluster.
+    In one namespace, or in the whole cluster. Without versions where others write, too.
     """
     listed = ("api-resources", "--verbs=list,delete", "--output=name")
     here = (f"--namespace={namespace}",) if namespace else ("--all-namespaces",)
     kinds = set(cluster.kubectl(*listed, *(["--namespaced"] if namespace else [])).split())
-    columns = ":.metadata.namespace,:.kind,:.metadata.name,:.metadata.resourceVersion"
+    columns = ":.metadata.namespace,:.kind,:.metadata.name"
+    columns += ",:.metadata.resourceVersion" if versions else ""
     found = cluster.kubectl(
         "get", ",".join(sorted(kinds - _RESTLESS)), *here, *options, "--no-headers",
         "--ignore-not-found", f"--output=custom-columns={columns}",

@@ -247,7 +247,9 @@ def test_standard_profile_comes_up_in_somebody_elses_namespace_and_goes_again(
     scripts: Scripts, fake: Cluster
 ) -> None:
     fake.kubectl("create", "namespace", NAMESPACE)
+    fake.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     fake.kubectl("create", "configmap", "theirs", f"--namespace={NAMESPACE}")
+    labels = fake.get(f"namespace/{NAMESPACE}")["metadata"]["labels"]
     before = everything(fake, namespace=NAMESPACE)
 
     told = scripts.deploy()
@@ -264,8 +266,7 @@ def test_standard_profile_comes_up_in_somebody_elses_namespace_and_goes_again(
     assert kept.returncode == 1
     assert "These volumes are left, kept by their storage class" in kept.stderr
     assert everything(fake, namespace=NAMESPACE) == before
-    labels = fake.get(f"namespace/{NAMESPACE}")["metadata"]["labels"]
-    assert "pod-security.kubernetes.io/enforce" not in labels
+    assert fake.get(f"namespace/{NAMESPACE}")["metadata"]["labels"] == labels
     fake.kubectl("delete", "persistentvolumes", "--all")
     assert scripts.cleanup("--delete-data").returncode == 0
 

@@ -24,6 +24,7 @@ def test_every_pod_runs_and_none_had_to_start_twice(board: Release) -> None:
         restarts = {state["name"]: state["restartCount"] for state in states}
         assert not any(restarts.values()), f"{pod['metadata']['name']}: {restarts}"
     phases = {pod["metadata"]["labels"][COMPONENT]: pod["status"]["phase"] for pod in board.pods()}
+    phases.pop("prune", None)  # at 3:17
     assert phases == dict.fromkeys(RUNNING, "Running") | dict.fromkeys(DONE, "Succeeded")
 
 

@@ -16,8 +16,10 @@ def test_three_nodes_hold_each_partition(board: Release) -> None:
 def test_two_nodes_go_on_and_the_third_catches_up(board: Release) -> None:
     scale = ("scale", f"statefulset/{board.name}-kafka", f"--namespace={board.namespace}")
     board.cluster.kubectl(*scale, "--replicas=2")
-    wait_for_kafka(board, 0, 1)
-    meanwhile = leave(board)
-    board.cluster.kubectl(*scale, "--replicas=3")
+    try:
+        wait_for_kafka(board, 0, 1)
+        meanwhile = leave(board)
+    finally:
+        board.cluster.kubectl(*scale, "--replicas=3")
     wait_for_kafka(board, 0, 1, 2)
     assert_there(board, meanwhile)

@@ -12,7 +12,7 @@ from tests.services.process import is_alive
 from tests.services.waiting import wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
-_EMPTY_SECONDS = 10
+_EMPTY_SECONDS = 60
 
 
 @contextmanager

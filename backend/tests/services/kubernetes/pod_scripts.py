@@ -13,7 +13,7 @@ import yaml
 from tests.services.kubernetes.cluster import Cluster
 from tests.services.kubernetes.images import Images
 from tests.services.kubernetes.release import Release
-from tests.services.waiting import wait_until
+from tests.services.waiting import or_none, wait_until
 
 _SCRIPTS = Path(__file__).with_name("in_pods")
 _PYTHON = "/opt/madang/bin/python"
@@ -116,15 +116,14 @@ def wait_for_kafka(board: Release, *nodes: int) -> None:
     Raises:
         ServiceError: they are not within the time.
     """
-    name = board.pods("record")[0]["metadata"]["name"]
-    recorder = Client(board.cluster, board.namespace, name, "record")
 
     def there() -> bool:
-        found = recorder.run("partitions")
+        name = board.pods("record")[0]["metadata"]["name"]
+        found = Client(board.cluster, board.namespace, name, "record").run("partitions")
         in_sync = found["in_sync"]
         return found["nodes"] == [*nodes] and all(copies == [*nodes] for copies in in_sync)
 
-    wait_until(there, _KAFKA_SECONDS, f"Kafka's nodes {nodes} to be in sync")
+    wait_until(or_none(there), _KAFKA_SECONDS, f"Kafka's nodes {nodes} to be in sync")
 
 
 def _text(script: str) -> str:
