@@ -23,6 +23,17 @@ def table() -> list[str]:
     return [*lines, f"| one-shots, while they run | | {once} |"]
 
 
+def memory(profile: str) -> dict[str, tuple[str, str]]:
+    """Request and limit in MiB of each container, by its name in the table of measured memory."""
+    found = {}
+    for component, pod in _pods(profile).items():
+        for one in _running(pod):
+            name = component if component == one["name"] else f"{component}: {one['name']}"
+            request, limit = (one["resources"][kind]["memory"] for kind in ("requests", "limits"))
+            found[name] = (request.removesuffix("Mi"), limit.removesuffix("Mi"))
+    return found
+
+
 def _pods(profile: str) -> dict[str, Pod]:
     found = rendered(f"profile {profile}").pods
     return {pod.component: pod for pod in found if pod.component not in _ONE_SHOTS}

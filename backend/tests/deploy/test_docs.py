@@ -161,6 +161,15 @@ def test_values_in_examples_are_taken_by_the_chart() -> None:
         render(example)
 
 
+def test_table_of_measured_memory_has_the_charts_requests_and_limits() -> None:
+    text = (ROOT / "docs/scaling.md").read_text()
+    _, _, rest = text.partition("<!-- memory-small:begin -->\n")
+    shown, _, _ = rest.partition("\n<!-- memory-small:end -->")
+    rows = [row.split("|") for row in shown.splitlines() if row.startswith("|")][2:]
+    found = {row[1].strip(): (row[2].strip(), row[3].strip()) for row in rows}
+    assert found == requests.memory("small")
+
+
 def test_table_of_requests_is_the_charts() -> None:
     text = (ROOT / "docs/scaling.md").read_text()
     _, _, rest = text.partition("<!-- requests:begin -->\n")
