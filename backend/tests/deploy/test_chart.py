@@ -212,6 +212,14 @@ def test_jobs_run_again_exactly_when_they_would_do_something_else() -> None:
     assert {name for name in first if topic[name] != first[name]} == {"topics"}
 
 
+def test_another_name_of_the_administrator_makes_one_more() -> None:
+    first, other = rendered("nothing"), render({"admin": {"username": "boss"}})
+
+    assert {name for name, job in _jobs(first).items() if _jobs(other)[name] != job} == {"admin"}
+    given = {one["name"]: one for one in other.pod("admin").container("admin")["env"]}
+    assert given["USERNAME"]["value"] == "boss"
+
+
 def test_a_new_version_leaves_the_stores_as_they_are(tmp_path: Path) -> None:
     chart = tmp_path / "madang"
     shutil.copytree(tools.CHART, chart)

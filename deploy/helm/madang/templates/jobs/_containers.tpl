@@ -26,8 +26,12 @@ env:
   {{- include "madang.env.process" . | nindent 2 }}
   {{- include "madang.env.database" . | nindent 2 }}
   - name: USERNAME
+    {{- if .Values.admin.existingSecret }}
     valueFrom:
       secretKeyRef: {name: {{ include "madang.adminSecretName" . }}, key: username}
+    {{- else }}
+    value: {{ .Values.admin.username | quote }}
+    {{- end }}
   - name: MADANG_USER_PASSWORD
     valueFrom:
       secretKeyRef: {name: {{ include "madang.adminSecretName" . }}, key: password}
