@@ -204,7 +204,7 @@ def test_jobs_run_again_exactly_when_they_would_do_something_else() -> None:
     first = _jobs(rendered("existing secrets"))
     same = _jobs(render({**SWITCHES["existing secrets"], "web": {"replicas": 5}}))
     image = _jobs(render({**SWITCHES["existing secrets"], "image": {"tag": "2"}}))
-    topic = _jobs(render({**SWITCHES["existing secrets"], "kafka": {"partitions": 12}}))
+    topic = _jobs(render({**SWITCHES["existing secrets"], "kafka": {"partitions": 6}}))
 
     assert set(first) == {"migrate", "topics", "admin"}
     assert same == first

@@ -35,6 +35,27 @@ RULES: list[tuple[Object, str]] = [
         "spool.persistence.size (1Gi) must be above spool.maxMiB (1024)",
     ),
     (
+        {"kafka.partitions": 12},
+        "kafka.persistence.size (10Gi) must be 13312Mi or more, for kafka.partitions (12) take "
+        "kafka.retention.mibPerPartition (1024) and 64 MiB each, and topics of Kafka's own 256 MiB",
+    ),
+    (
+        {"kafka.persistence.size": "3Gi"},
+        "kafka.persistence.size (3Gi) must be 3520Mi or more",
+    ),
+    (
+        {"mariadb.bufferPool": "1G"},
+        "mariadb.resources.limits.memory (1Gi) must be 1152Mi or more with mariadb.bufferPool 1G",
+    ),
+    (
+        {"redis.resources.limits.memory": "150M"},
+        "redis.resources.limits.memory (150M) must be 160Mi or more with redis.maxMemory 128mb",
+    ),
+    (
+        {"kafka.heap": "1000m"},
+        "kafka.resources.limits.memory (1Gi) must be 1128Mi or more with kafka.heap 1000m",
+    ),
+    (
         {"mariadb.enabled": False},
         "mariadb.enabled is false, so mariadb.external.urlSecret.name must name a Secret",
     ),
@@ -137,6 +158,21 @@ def test_wrong_value_is_told_with_its_place(path: str, value: object, words: str
     assert words in done.stderr
     folders = path.split(".")[:-1]
     assert f"at '{''.join(f'/{folder}' for folder in folders)}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kafka.persistence.size": "3520Mi"},
+        {"kafka.heap": "896m", "mariadb.bufferPool": "896M", "redis.maxMemory": "163840kb"},
+        {"kafka.heap": "8g", "kafka.resources.limits.memory": "8.25Gi"},
+        {"mariadb.bufferPool": "8G", "mariadb.resources.limits": {"memory": None}},
+    ],
+)
+def test_sizes_that_just_fit_are_taken(values: Object) -> None:
+    done = helm_template(nested(values))
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_broken_rules_are_told_at_once() -> None:

@@ -58,8 +58,8 @@ imagePullPolicy: {{ $image.pullPolicy | default $own.pullPolicy }}
 
 {{/* A size as Kubernetes writes it, in MiB. */}}
 {{- define "madang.mib" -}}
-{{- $units := dict "Mi" 1 "Gi" 1024 "Ti" 1048576 -}}
-{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "[A-Z]i$" .)) }}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- printf "%.0f" (divf (mulf (regexFind "^[0-9.]+" .) (get $units (regexFind "[a-zA-Z]*$" .))) 1048576) }}
 {{- end }}
 
 {{/* Where a browser finds the board, without the scheme. */}}

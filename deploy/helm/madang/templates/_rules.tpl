@@ -3,6 +3,8 @@
 {{- define "madang.rules" -}}
 {{- $faults := concat
   (include "madang.rules.sizes" . | fromYamlArray)
+  (include "madang.rules.topic" . | fromYamlArray)
+  (include "madang.rules.memory" . | fromYamlArray)
   (include "madang.rules.stores" . | fromYamlArray)
   (include "madang.rules.addresses" . | fromYamlArray)
   (include "madang.rules.secrets" . | fromYamlArray) }}
@@ -25,6 +27,30 @@
 {{- end }}
 {{- if le (include "madang.mib" $spool.persistence.size | int) (int $spool.maxMiB) }}
 - spool.persistence.size ({{ $spool.persistence.size }}) must be above spool.maxMiB ({{ $spool.maxMiB }})
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Each node has a copy of all partitions, each of them a segment above its bound (docs/scaling.md). */}}
+{{- define "madang.rules.topic" -}}
+{{- $kafka := .Values.kafka }}
+{{- $bound := $kafka.retention.mibPerPartition }}
+{{- $needed := add (mul $kafka.partitions (add $bound 64)) 256 }}
+{{- if and $kafka.enabled (lt (include "madang.mib" $kafka.persistence.size | int64) $needed) }}
+- kafka.persistence.size ({{ $kafka.persistence.size }}) must be {{ $needed }}Mi or more, for kafka.partitions ({{ $kafka.partitions }}) take kafka.retention.mibPerPartition ({{ $bound }}) and 64 MiB each, and topics of Kafka's own 256 MiB
+{{- end }}
+{{- end }}
+
+{{/* What a store takes beside what it is told to take: buffers, threads, code. */}}
+{{- define "madang.rules.memory" -}}
+{{- range $store, $told := dict "mariadb" (list "bufferPool" 128) "redis" (list "maxMemory" 32) "kafka" (list "heap" 128) }}
+{{- $values := get $.Values $store }}
+{{- $size := get $values (first $told) }}
+{{- $needed := add (include "madang.mib" (printf "%si" ($size | trimSuffix "b" | upper)) | int64) (last $told) }}
+{{- with (get $values.resources "limits" | default dict).memory }}
+{{- if and $values.enabled (lt (include "madang.mib" . | int64) $needed) }}
+- {{ $store }}.resources.limits.memory ({{ . }}) must be {{ $needed }}Mi or more with {{ $store }}.{{ first $told }} {{ $size }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
