@@ -70,6 +70,7 @@ def render(
     *,
     profile: str | None = None,
     release: str = RELEASE,
+    namespace: str = NAMESPACE,
     chart: Path = tools.CHART,
 ) -> Manifests:
     """The chart with these values over those of a profile.
@@ -79,16 +80,20 @@ def render(
     """
     profiles = chart / "profiles"
     options = () if profile is None else ("-f", profiles / f"{profile}.yaml")
-    done = helm_template(values, *options, release=release, chart=chart)
+    done = helm_template(values, *options, release=release, namespace=namespace, chart=chart)
     assert done.returncode == 0, done.stderr
     return Manifests(done.stdout)
 
 
 def helm_template(
-    values: Object, *options: str | Path, release: str = RELEASE, chart: Path = tools.CHART
+    values: Object,
+    *options: str | Path,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
+    chart: Path = tools.CHART,
 ) -> CompletedProcess[str]:
     """The finished `helm template`."""
-    arguments = ["template", release, chart, "--namespace", NAMESPACE, *options, "-f", "-"]
+    arguments = ["template", release, chart, "--namespace", namespace, *options, "-f", "-"]
     return tools.run("helm", *arguments, given=yaml.safe_dump(dict(values)))
 
 

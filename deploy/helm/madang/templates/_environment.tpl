@@ -5,7 +5,7 @@
 - name: {{ index . 0 }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "madang.secretName" (index . 2) }}
+      name: {{ include "madang.secretName" (index . 2) | quote }}
       key: {{ index . 1 }}
 {{- end }}
 
@@ -40,9 +40,9 @@
 {{- define "madang.env.kafka" -}}
 {{- $kafka := .Values.kafka -}}
 - name: MADANG_KAFKA_BOOTSTRAP
-  value: {{ ternary (printf "%s-kafka:9092" (include "madang.fullname" .)) $kafka.external.bootstrap $kafka.enabled }}
+  value: {{ ternary (printf "%s-kafka:9092" (include "madang.fullname" .)) $kafka.external.bootstrap $kafka.enabled | quote }}
 - name: MADANG_KAFKA_TOPIC
-  value: {{ $kafka.topic }}
+  value: {{ $kafka.topic | quote }}
 {{- if not $kafka.enabled }}
 - name: MADANG_KAFKA_SECURITY_PROTOCOL
   value: {{ $kafka.external.securityProtocol }}
@@ -54,7 +54,7 @@
 {{- range list "username" "password" }}
 - name: MADANG_KAFKA_SASL_{{ upper . }}
   valueFrom:
-    secretKeyRef: {name: {{ $kafka.external.credentialsSecret }}, key: {{ . }}}
+    secretKeyRef: {name: {{ $kafka.external.credentialsSecret | quote }}, key: {{ . }}}
 {{- end }}
 {{- end }}
 {{- if $kafka.external.caSecret }}
@@ -75,7 +75,7 @@
 {{- if and (not .Values.kafka.enabled) .Values.kafka.external.caSecret }}
 - name: kafka-ca
   secret:
-    secretName: {{ .Values.kafka.external.caSecret }}
+    secretName: {{ .Values.kafka.external.caSecret | quote }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end }}
@@ -87,7 +87,7 @@
   value: {{ .Values.sessionDays | quote }}
 {{- with .Values.publicUrl }}
 - name: MADANG_PUBLIC_URL
-  value: {{ . }}
+  value: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -102,7 +102,7 @@
   value: none
 {{- with .Values.telemetry.otlpEndpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: {{ . }}
+  value: {{ . | quote }}
 - name: OTEL_TRACES_SAMPLER
   value: parentbased_traceidratio
 - name: OTEL_TRACES_SAMPLER_ARG

@@ -8,7 +8,7 @@
 {{- define "madang.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -31,7 +31,7 @@ helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version | replace "+" "_" }
 {{- define "madang.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "madang.fullname" $root }}-{{ index . 2 }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "madang.labels" (list $root (index . 1)) | nindent 2 }}
 {{- end }}

@@ -18,7 +18,7 @@ securityContext:
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $root.Values.nodeSelector }}
@@ -123,7 +123,7 @@ lifecycle:
 {{- define "madang.claim" -}}
 accessModes: [ReadWriteOnce]
 {{- with .storageClass }}
-storageClassName: {{ . }}
+storageClassName: {{ . | quote }}
 {{- end }}
 resources:
   requests:

@@ -28,13 +28,13 @@ env:
   - name: USERNAME
     {{- if .Values.admin.existingSecret }}
     valueFrom:
-      secretKeyRef: {name: {{ include "madang.adminSecretName" . }}, key: username}
+      secretKeyRef: {name: {{ include "madang.adminSecretName" . | quote }}, key: username}
     {{- else }}
     value: {{ .Values.admin.username | quote }}
     {{- end }}
   - name: MADANG_USER_PASSWORD
     valueFrom:
-      secretKeyRef: {name: {{ include "madang.adminSecretName" . }}, key: password}
+      secretKeyRef: {name: {{ include "madang.adminSecretName" . | quote }}, key: password}
 {{- end }}
 
 {{- define "madang.prune.container" -}}
