@@ -36,8 +36,7 @@ RULES: list[tuple[Object, str]] = [
     ),
     (
         {"kafka.partitions": 12},
-        "kafka.persistence.size (10Gi) must be 13312Mi or more, for kafka.partitions (12) take "
-        "kafka.retention.mibPerPartition (1024) and 64 MiB each, and topics of Kafka's own 256 MiB",
+        "kafka.persistence.size (10Gi) must be 13312Mi or more, for kafka.partitions (12) take",
     ),
     (
         {"kafka.persistence.size": "3Gi"},
