@@ -45,6 +45,14 @@ def test_no_pod_has_a_token_or_variables_of_services(case: str) -> None:
         assert account["automountServiceAccountToken"] is False
 
 
+@pytest.mark.parametrize("case", ALL)
+def test_no_pod_goes_to_a_node_of_another_system(case: str) -> None:
+    given = {"kubernetes.io/arch": "amd64"} if case == "everything small" else {}
+
+    for pod in rendered(case).pods:
+        assert pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux", **given}
+
+
 def test_pods_run_as_the_users_of_their_images() -> None:
     wanted = {"web": 101, "mariadb": 999, "redis": 999, "kafka": 1000}
 
