@@ -39,6 +39,17 @@ SWITCHES: Mapping[str, Object] = {
         "spool": {"persistence": {"enabled": False}},
     },
     "stores outside": OUTSIDE,
+    "stores outside with authorities of their own": {
+        **OUTSIDE,
+        "mariadb": {
+            "enabled": False,
+            "external": {"urlSecret": {"name": "board-database"}, "caSecret": "board-mariadb-ca"},
+        },
+        "redis": {
+            "enabled": False,
+            "external": {"urlSecret": {"name": "board-redis"}, "caSecret": "board-redis-ca"},
+        },
+    },
     "kafka outside without passwords": {
         "kafka": {"enabled": False, "external": {"bootstrap": "broker.example.com:9092"}},
         "networkPolicy": {"egress": [{"cidrs": ["10.20.0.0/24"], "ports": [9092]}]},

@@ -281,6 +281,19 @@ def test_brokers_outside_are_reached_as_values_say() -> None:
         assert folder in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
+def test_whatever_asks_a_store_outside_has_the_authority_that_its_address_names() -> None:
+    asked = {"MADANG_DATABASE_URL": "mariadb", "MADANG_REDIS_URL": "redis"}
+
+    for pod in rendered("stores outside with authorities of their own").pods:
+        files = {one["name"]: one["secret"] for one in pod.spec["volumes"] if "secret" in one}
+        for container in _of_madang(pod):
+            mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+            for variable in asked.keys() & _plain(container).keys():
+                name = f"{asked[variable]}-ca"
+                assert mounts[name] == f"/etc/madang/{name}", (pod.component, container["name"])
+                assert files[name]["secretName"] == f"board-{name}"
+
+
 def test_telemetry_is_off_until_it_has_a_destination() -> None:
     for case, wanted in (("nothing", None), ("telemetry", "http://collector.observability:4318")):
         for component in ("api", "live", "record"):

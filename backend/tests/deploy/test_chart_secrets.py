@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.deploy import tools
-from tests.deploy.cases import OUTSIDE
+from tests.deploy.cases import SWITCHES
 from tests.deploy.fake_cluster import fake_cluster, helm_against
 from tests.deploy.manifests import Object
 from tests.deploy.values import nested
@@ -23,6 +23,7 @@ VALUES = nested(
         "imagePullSecrets": ["registry"],
     }
 )
+PEM = "# mine\n-----BEGIN CERTIFICATE-----\n"
 INSIDE: Secrets = {
     "mine": {
         "secret-key": "k" * 32,
@@ -38,9 +39,11 @@ STORES: Secrets = {
     "board-database": {"database-url": "mariadb://board:p%40ss@10.20.0.5:3306/board?ssl_ca=/a"},
     "board-redis": {"redis-url": "rediss://:secret@caches:6380/0"},
     "board-kafka": {"username": "$ConnectionString", "password": "any thing"},
-    "board-kafka-ca": {"ca.crt": "# mine\n-----BEGIN CERTIFICATE-----\n"},
+    "board-kafka-ca": {"ca.crt": PEM},
+    "board-mariadb-ca": {"ca.crt": PEM},
+    "board-redis-ca": {"ca.crt": PEM},
 }
-MOVED = nested({**OUTSIDE, **VALUES})
+MOVED = nested({**SWITCHES["stores outside with authorities of their own"], **VALUES})
 MOVED_IN = {**STORES, **INSIDE, "mine": {"secret-key": "k" * 32}}
 
 PLACE = "is not in the namespace boards"

@@ -64,19 +64,25 @@
 {{- end }}
 {{- end }}
 
-{{/* The authorities that MADANG_KAFKA_SSL_CA names. */}}
-{{- define "madang.kafkaCa.mount" -}}
-{{- if and (not .Values.kafka.enabled) .Values.kafka.external.caSecret }}
-- {name: kafka-ca, mountPath: /etc/madang/kafka-ca, readOnly: true}
+{{/* The authorities of the stores outside: MADANG_KAFKA_SSL_CA and the addresses name their files. */}}
+{{- define "madang.authorities.mounts" -}}
+{{- range list "mariadb" "redis" "kafka" }}
+{{- $store := get $.Values . }}
+{{- if and (not $store.enabled) $store.external.caSecret }}
+- {name: {{ . }}-ca, mountPath: /etc/madang/{{ . }}-ca, readOnly: true}
+{{- end }}
 {{- end }}
 {{- end }}
 
-{{- define "madang.kafkaCa.volume" -}}
-{{- if and (not .Values.kafka.enabled) .Values.kafka.external.caSecret }}
-- name: kafka-ca
+{{- define "madang.authorities.volumes" -}}
+{{- range list "mariadb" "redis" "kafka" }}
+{{- $store := get $.Values . }}
+{{- if and (not $store.enabled) $store.external.caSecret }}
+- name: {{ . }}-ca
   secret:
-    secretName: {{ .Values.kafka.external.caSecret | quote }}
+    secretName: {{ $store.external.caSecret | quote }}
     items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
 {{- end }}
 {{- end }}
 

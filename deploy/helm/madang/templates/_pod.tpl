@@ -81,6 +81,7 @@ command:
     {{- toYaml .Values.jobs.resources | nindent 4 }}
   volumeMounts:
     - {name: tmp, mountPath: /tmp}
+    {{- include "madang.authorities.mounts" . | nindent 4 }}
 {{- end }}
 
 {{/* The port: whether a process of ours answers at all. */}}

@@ -19,7 +19,7 @@ spec:
     {{- include "madang.tmp" . | nindent 4 }}
     - name: ship-tmp
       emptyDir: {sizeLimit: 64Mi}
-    {{- include "madang.kafkaCa.volume" . | nindent 4 }}
+    {{- include "madang.authorities.volumes" . | nindent 4 }}
     {{- if not .Values.spool.persistence.enabled }}
     # Above maxMiB, for a pod that fills its volume is evicted, and its calls with it.
     - name: spool
@@ -57,6 +57,7 @@ spec:
   volumeMounts:
     - {name: tmp, mountPath: /tmp}
     - {name: spool, mountPath: /var/spool/madang}
+    {{- include "madang.authorities.mounts" . | nindent 4 }}
 {{- end }}
 
 {{/* A sidecar: it starts before api and is stopped after it. It has no readiness probe, for the API
@@ -80,7 +81,7 @@ spec:
   volumeMounts:
     - {name: ship-tmp, mountPath: /tmp}
     - {name: spool, mountPath: /var/spool/madang}
-    {{- include "madang.kafkaCa.mount" . | nindent 4 }}
+    {{- include "madang.authorities.mounts" . | nindent 4 }}
 {{- end }}
 
 {{/* A folder of its own, for a volume may hold others (lost+found). */}}

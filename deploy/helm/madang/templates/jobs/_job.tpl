@@ -23,8 +23,8 @@ template:
           {{- toYaml .root.Values.jobs.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
-          {{- include "madang.kafkaCa.mount" .root | nindent 10 }}
+          {{- include "madang.authorities.mounts" .root | nindent 10 }}
     volumes:
       {{- include "madang.tmp" .root | nindent 6 }}
-      {{- include "madang.kafkaCa.volume" .root | nindent 6 }}
+      {{- include "madang.authorities.volumes" .root | nindent 6 }}
 {{- end }}
