@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -110,4 +111,5 @@ def test_prune_waits_for_the_next_day_and_hears_a_signal(tmp_path: Path) -> None
         assert done.read_text() == "once\n"
     finally:
         # In a container what it waits for ends with the shell.
-        os.killpg(waiting.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(waiting.pid, signal.SIGKILL)

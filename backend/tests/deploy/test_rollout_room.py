@@ -18,8 +18,9 @@ def container(cpu: str, memory: str, **others: Any) -> dict[str, Any]:
 
 
 def node(cpu: str, memory: str, *, ready: str = "True", **spec: Any) -> dict[str, Any]:
+    labels = {"disk": "fast", "kubernetes.io/os": "linux"}
     return {
-        "metadata": {"name": f"node-{cpu}-{memory}", "labels": {"disk": "fast"}},
+        "metadata": {"name": f"node-{cpu}-{memory}", "labels": labels},
         "spec": spec,
         "status": {
             "allocatable": {"cpu": cpu, "memory": memory, "pods": "10"},
