@@ -1,18 +1,3 @@
-{{/* (list . "api" "Deployment"): how many pods, as values say or as the autoscaler has it now. Left out
-     of what was there before, it would be reset to 1 by an upgrade (helm/helm#12650). */}}
-{{- define "madang.replicas" -}}
-{{- $root := index . 0 -}}
-{{- $component := index . 1 -}}
-{{- if not $root.Values.autoscaling.enabled -}}
-replicas: {{ (get $root.Values $component).replicas }}
-{{- else }}
-{{- $name := printf "%s-%s" (include "madang.fullname" $root) $component }}
-{{- with (lookup "apps/v1" (index . 2) $root.Release.Namespace $name).spec -}}
-replicas: {{ .replicas }}
-{{- end }}
-{{- end }}
-{{- end }}
-
 {{/* (list . "api" "Deployment"): more pods by the CPU of the component's own container, without sidecars. */}}
 {{- define "madang.autoscaler" -}}
 {{- $root := index . 0 -}}
