@@ -233,9 +233,13 @@ reach
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap stopped INT TERM
-served=$(collected)
+collection=seen
+served=$(collected) || {
+  [[ $? == "$unseen" ]] || exit 1
+  collection=unseen
+}
 others=$(besides_this "$served")
-if [[ -z $others ]] && collecting made_namespace; then
+if [[ $collection == seen && -z $others ]] && collecting made_namespace; then
   collecting clean
   [[ $delete_data == no || $dry_run == yes ]] ||
     say "On each node is left where its log was read up to, some kilobytes: /var/lib/madang-observability"

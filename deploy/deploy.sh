@@ -84,7 +84,7 @@ of_collection() {
 write_values() {
   local file all
   [[ $collects == yes ]] || return 0
-  all=$(collected)
+  all=$(collected) || [[ $? == "$unseen" ]]
   all=$(besides_this "$all" && printf '%s' "$namespace")
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
@@ -125,10 +125,14 @@ END
   fi
 }
 
+# What another has set, as by kubectl scale, goes back to what the values say, as the dry run told.
+# Helm 3 does that unasked.
 install() {
+  local -a force=(--force-conflicts)
+  [[ $(helm version --template '{{.Version}}') != v3* ]] || force=()
   say "Installing the release $release"
   rollout jobs
-  helm upgrade --install "$release" "$chart" --namespace "$namespace" "${values[@]}" >/dev/null ||
+  helm upgrade --install "$release" "$chart" --namespace "$namespace" "${force[@]}" "${values[@]}" >/dev/null ||
     fail "helm could not install it; above is why. $again"
 }
 

@@ -29,12 +29,7 @@ until down removes everything.'
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here cert_manager=v1.19.1 envoy_gateway=v1.8.2
-
-say() { printf '==> %s\n' "$*"; }
-fail() {
-  printf 'error: %s\n' "$*" >&2
-  exit 1
-}
+source "$here/../lib.sh"
 
 # need TOOL HOW: says what is missing and how to get it.
 need() { command -v "$1" >/dev/null 2>&1 || fail "missing: $1. $2"; }
@@ -64,7 +59,8 @@ subject_prefix() {
   read -r default prefix <<<"$said"
   [[ $default != false ]] ||
     fail "$github has subjects of its own in its tokens; give --github all that stands before :environment:release"
-  [[ -n $prefix ]] || prefix=$(gh api "repos/$github" --jq '"repo:" + .full_name')
+  [[ -n $prefix ]] || prefix=$(gh api "repos/$github" --jq '"repo:" + .full_name') ||
+    fail "GitHub does not say how $github is written; above is why"
   printf '%s\n' "$prefix"
 }
 
@@ -149,7 +145,12 @@ status() {
   say "  AZURE_TENANT_ID=$(output tenantId) AZURE_SUBSCRIPTION_ID=$(az account show --query id --output tsv)"
 }
 
-has_group() { [[ $(az group exists --name "$name") == true ]]; }
+has_group() {
+  local found
+  found=$(az group exists --name "$name") ||
+    fail "Azure does not say whether there is a resource group $name; above is why"
+  [[ $found == true ]]
+}
 
 confirm_removal() {
   local answer

@@ -1,8 +1,9 @@
 """How much pods request, how much the nodes have left, and what does not fit."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from rollout.kubectl import Object
@@ -131,11 +132,11 @@ def requested(spec: Object) -> Amount:
 
 
 def demands(
-    objects: Sequence[Object], on: Sequence[Node], replaced: Collection[str] = ()
+    objects: Sequence[Object], on: Sequence[Node], surges: Mapping[str, int] = MappingProxyType({})
 ) -> list[Demand]:
     """The pods that these workloads start with on these nodes; a CronJob's come and go.
 
-    Of the Deployments in `replaced` the old pods run until new ones are ready.
+    Those of `surges` start as many beside the old pods, which run until the new ones are ready.
     """
     scaled = {
         one["spec"]["scaleTargetRef"]["name"]: one["spec"]["minReplicas"]
@@ -149,7 +150,7 @@ def demands(
             sum(node.takes(spec) for node in on)
             if one["kind"] == "DaemonSet"
             else one["spec"].get("replicas", scaled.get(name, 1)),
-            one["spec"]["strategy"]["rollingUpdate"]["maxSurge"] if name in replaced else 0,
+            surges.get(name, 0),
         )
         for one in objects
         if one["kind"] in {"Deployment", "StatefulSet", "Job", "DaemonSet"}

@@ -107,26 +107,26 @@ class Installation:
         secrets = [one["metadata"]["name"] for one in self.cluster.all("secrets")]
         yield from checks.kept(self.objects, self._claims(), secrets, self.cluster.namespace)
 
-    def replaced(self) -> set[str]:
-        """The Deployments of which new pods come up beside the old ones.
+    def surges(self) -> dict[str, int]:
+        """How many new pods come up beside the old ones, by Deployment.
 
         Raises:
             KubectlError: kubectl fails.
         """
-        return plan.replaced(self.cluster, self.objects) if self.status else set()
+        return plan.surges(self.cluster, self.objects) if self.status else {}
 
     def _room(self) -> Iterator[Fault]:
         living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
         pods = self.cluster.all("pods", "--all-namespaces", living)
         others = [pod for pod in pods if not self.owns(pod)]
-        objects, replaced = self.objects, self.replaced()
+        objects, surges = self.objects, self.surges()
         if self.beside and not list(self.beside.render()):  # what is wrong with it, it tells itself
             others = [pod for pod in others if not self.beside.owns(pod)]
             objects = [*objects, *self.beside.objects]
-            replaced |= self.beside.replaced()
+            surges |= self.beside.surges()
         nodes = capacity.nodes(self.cluster.all("nodes"), others)
         grows = Cluster("kube-system").find("configmap", _AUTOSCALER) is not None
-        yield from checks.room(capacity.demands(objects, nodes, replaced), nodes, grows=grows)
+        yield from checks.room(capacity.demands(objects, nodes, surges), nodes, grows=grows)
 
     def _volumes(self) -> Iterator[Fault]:
         return checks.volumes(self.objects, self.cluster.all("storageclasses"), self._claims())

@@ -22,7 +22,7 @@ def ended(job: Object) -> bool:
 
 
 def remove_ended(cluster: Cluster, release: str) -> None:
-    """Wait until none of the release is there any more.
+    """Delete the Jobs of the release that have ended, and wait until they are gone.
 
     Raises:
         KubectlError: kubectl fails.

@@ -1,6 +1,7 @@
 """What an installation would change, as the API server answers a dry run of it."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from rollout.faults import Fault
@@ -48,19 +49,31 @@ def changes(
     yield from (f"remove  {name}" for name in map(_name, before) if name not in stay)
 
 
-def replaced(cluster: Cluster, objects: Iterable[Object]) -> set[str]:
-    """The Deployments that are there and get other pods. None where the API server refuses them."""
+def surges(cluster: Cluster, objects: Iterable[Object]) -> dict[str, int]:
+    """How many pods come up beside the old ones, of each Deployment that gets others.
+
+    Nothing where the API server refuses them.
+    """
     deployments = [one for one in objects if one["kind"] == "Deployment"]
     if not deployments:
-        return set()
+        return {}
     given = _listed(deployments)
     live = _by_name(cluster.ask("get", "--ignore-not-found", *_IN_AND_OUT, given=given))
     after = _by_name(cluster.run(*_APPLY, *_IN_AND_OUT, given=given).stdout) if live else {}
     return {
-        one["metadata"]["name"]
+        one["metadata"]["name"]: _surge(one["spec"])
         for name, one in after.items()
         if name in live and live[name]["spec"]["template"] != one["spec"]["template"]
     }
+
+
+def _surge(spec: Object) -> int:
+    """Of a Deployment in the API server's words, which says what was left to it."""
+    most: int | str = spec["strategy"].get("rollingUpdate", {}).get("maxSurge", 0)
+    if isinstance(most, int):
+        return most
+    share = int(most.removesuffix("%")) / 100
+    return math.ceil(int(spec["replicas"]) * share)
 
 
 def _verb(live: Object | None, after: Object) -> str:

@@ -1,4 +1,4 @@
-"""That every constraint of values.schema.json refuses something, and that no value has none."""
+"""That every constraint of both charts' schemas refuses something, and that no value has none."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,10 @@ from tests.deploy import tools
 
 pytestmark = pytest.mark.deploy
 
-_SCHEMA = json.loads((tools.CHART / "values.schema.json").read_text())
+_SCHEMAS = {
+    chart.name: json.loads((chart / "values.schema.json").read_text())
+    for chart in (tools.CHART, tools.OBSERVABILITY)
+}
 _OF_TYPES = {
     "object": {},
     "array": [],
@@ -21,34 +24,35 @@ _OF_TYPES = {
     "boolean": True,
     "null": None,
 }
-_OPEN = "/global"
+_OPEN = ("global",)
 """Helm's own."""
 
 
 class Node(NamedTuple):
-    """A value that the schema describes; an item of a list is 0, an entry of a map `x`."""
+    """A value that a chart's schema describes; an item of a list is 0, an entry of a map `x`."""
 
+    chart: str
     path: tuple[str | int, ...]
     schema: Mapping[str, Any]
 
     def __str__(self) -> str:
         """As Helm writes a place."""
-        return "".join(f"/{part}" for part in self.path)
+        return self.chart + "".join(f"/{part}" for part in self.path)
 
 
 def _nodes(node: Node) -> Iterator[Node]:
-    path, schema = node
+    chart, path, schema = node
     if reference := schema.get("$ref"):
-        schema = _SCHEMA["definitions"][reference.rpartition("/")[2]]
-    yield Node(path, schema)
+        schema = _SCHEMAS[chart]["definitions"][reference.rpartition("/")[2]]
+    yield Node(chart, path, schema)
     for key, inner in schema.get("properties", {}).items():
-        yield from _nodes(Node((*path, key), inner))
+        yield from _nodes(Node(chart, (*path, key), inner))
     if inner := schema.get("items"):
-        yield from _nodes(Node((*path, 0), inner))
+        yield from _nodes(Node(chart, (*path, 0), inner))
     entries = schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()
     for inner in entries:
         if inner:
-            yield from _nodes(Node((*path, "x"), inner))
+            yield from _nodes(Node(chart, (*path, "x"), inner))
 
 
 def _other_type(types: str | list[str]) -> object:
@@ -67,13 +71,14 @@ _BAD: Mapping[str, Callable[[Any], object]] = {
     "maximum": lambda most: most + 1,
     "required": lambda _: {},
     "minItems": lambda _: [],
+    "uniqueItems": lambda _: ["twice", "twice"],
     "minProperties": lambda _: {},
     "additionalProperties": lambda _: {"No such key": 1},
 }
 _ANNOTATIONS = {"$schema", "title", "description", "definitions"}
 _STRUCTURE = {"properties", "patternProperties", "items", "$ref"}
 
-NODES = list(_nodes(Node((), _SCHEMA)))
+NODES = [node for chart, schema in _SCHEMAS.items() for node in _nodes(Node(chart, (), schema))]
 CASES = [
     pytest.param(node, keyword, id=f"{node} {keyword}")
     for node in NODES
@@ -88,7 +93,7 @@ def test_constraint_refuses_a_value(node: Node, keyword: str) -> None:
     for part in reversed(node.path):
         value = [value] if part == 0 else {part: value}
 
-    errors = jsonschema.Draft7Validator(_SCHEMA).iter_errors(value)
+    errors = jsonschema.Draft7Validator(_SCHEMAS[node.chart]).iter_errors(value)
 
     assert (node.path, keyword) in {(tuple(one.absolute_path), one.validator) for one in errors}
 
@@ -102,7 +107,7 @@ def test_every_keyword_of_the_schema_is_one_that_is_tried() -> None:
 def test_every_object_names_its_keys_and_every_value_its_bounds() -> None:
     for node in NODES:
         kinds, own = node.schema.get("type", "enum"), set(node.schema)
-        if str(node) == _OPEN or node.path[-1:] == ("x",):
+        if node.path[:1] == _OPEN or node.path[-1:] == ("x",):
             continue
         if kinds == "object":
             assert "additionalProperties" in own, str(node)
@@ -115,12 +120,19 @@ def test_every_object_names_its_keys_and_every_value_its_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "quantity", ["1Gi", "1.5Gi", "512M", "268435456", "64Mi", "1T", "900k", "8Ki"]
+    "quantity",
+    ["1Gi", "1.5Gi", "512M", "268435456", "129e6", "128974848000m", "1T", "8Ki", "1Pi", "1E"],
 )
 def test_memory_is_a_quantity_of_kubernetes(quantity: str) -> None:
-    jsonschema.validate({"jobs": {"resources": {"requests": {"memory": quantity}}}}, _SCHEMA)
+    _take("madang", {"jobs": {"resources": {"requests": {"memory": quantity}}}})
+    _take("observability", {"loki": {"resources": {"requests": {"memory": quantity}}}})
 
 
 @pytest.mark.parametrize("quantity", ["250m", "1", "0.5", 1, 0.25])
 def test_cpu_is_a_quantity_of_kubernetes(quantity: object) -> None:
-    jsonschema.validate({"jobs": {"resources": {"requests": {"cpu": quantity}}}}, _SCHEMA)
+    _take("madang", {"jobs": {"resources": {"requests": {"cpu": quantity}}}})
+    _take("observability", {"loki": {"resources": {"requests": {"cpu": quantity}}}})
+
+
+def _take(chart: str, values: object) -> None:
+    jsonschema.validate(values, _SCHEMAS[chart])

@@ -28,6 +28,7 @@ case $call in
 esac
 """
 ABSENT = "Error: release: not found"
+FORBIDDEN = "Error: secrets is forbidden: User cannot list"
 UNREACHABLE = "Error: Kubernetes cluster unreachable: connection reset by peer"
 
 
@@ -102,7 +103,7 @@ def test_collection_that_cannot_be_seen_is_left_alone(
     assert recorded.changes() == []
 
 
-@pytest.mark.parametrize("failure", [ABSENT, "Error: secrets is forbidden: User cannot list"])
+@pytest.mark.parametrize("failure", [ABSENT, FORBIDDEN])
 def test_collection_that_is_absent_or_somebody_elses_is_no_fault(
     failure: str, recorded: Recorded
 ) -> None:
@@ -110,6 +111,20 @@ def test_collection_that_is_absent_or_somebody_elses_is_no_fault(
 
     assert done.returncode == 0, done.stderr
     assert recorded.changes()[-1].startswith("helm uninstall madang --namespace boards")
+    looked_at = "--namespace observability get" in (recorded.path / "calls").read_text()
+    assert looked_at == (failure == ABSENT)
+
+
+@pytest.mark.parametrize(("version", "forced"), [("v3.19.0", False), ("v4.3.1", True)])
+def test_what_another_has_set_goes_back_to_the_values(
+    version: str, forced: bool, recorded: Recorded
+) -> None:
+    helm = recorded.path / "helm"
+    helm.write_text(helm.read_text().replace("echo v4.3 ", f"echo {version} "))
+
+    recorded.run("deploy.sh")
+
+    assert ("--force-conflicts" in recorded.changes()[-1]) == forced
 
 
 def test_boards_that_are_collected_besides_stay_so(recorded: Recorded) -> None:

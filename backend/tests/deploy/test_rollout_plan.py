@@ -16,7 +16,8 @@ pytestmark = pytest.mark.deploy
 
 def deployment(name: str, image: str, replicas: int = 1) -> dict[str, Any]:
     template = {"spec": {"containers": [{"image": image}]}}
-    spec = {"replicas": replicas, "template": template}
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}}
+    spec = {"replicas": replicas, "template": template, "strategy": strategy}
     return {"kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
 
@@ -47,22 +48,37 @@ NEW = (deployment("api", "2"), deployment("web", "1", replicas=2), deployment("l
 
 
 @pytest.mark.parametrize(
-    ("live", "refuses", "replaced"),
+    ("live", "refuses", "surges"),
     [
-        (OLD, False, {"api"}),
-        (OLD[:1], False, {"api"}),
-        ((), False, set()),
-        (OLD, True, set()),
+        (OLD, False, {"api": 1}),
+        (OLD[:1], False, {"api": 1}),
+        ((), False, {}),
+        (OLD, True, {}),
     ],
     ids=["changed", "only one there", "none there", "refused"],
 )
-def test_pods_are_replaced_of_deployments_whose_template_changes(
-    live: tuple[dict[str, Any], ...], replaced: set[str], *, refuses: bool
+def test_pods_come_beside_those_of_deployments_whose_template_changes(
+    live: tuple[dict[str, Any], ...], surges: dict[str, int], *, refuses: bool
 ) -> None:
     cluster = Answering("boards", live, refuses)
 
-    assert plan.replaced(cluster, NEW) == replaced
-    assert plan.replaced(cluster, []) == set()
+    assert plan.surges(cluster, NEW) == surges
+    assert plan.surges(cluster, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "surge"),
+    [
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}, 1),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}}, 2),
+        ({"type": "Recreate"}, 0),
+    ],
+)
+def test_strategy_says_how_many_come_beside(strategy: dict[str, Any], surge: int) -> None:
+    changed = deployment("api", "2", replicas=5)
+    changed["spec"]["strategy"] = strategy
+
+    assert plan.surges(Answering("boards", OLD), [changed]) == {"api": surge}
 
 
 def test_plan_knows_what_is_there_where_that_is_one_object() -> None:

@@ -123,7 +123,7 @@ def test_shortage_says_how_much_of_what() -> None:
 
 def test_upgrade_takes_room_for_new_pods_beside_the_old_ones() -> None:
     objects = rendered("profile small").objects
-    beside = {"board-api", "board-live", "board-record", "board-web"}
+    beside = dict.fromkeys(("board-api", "board-live", "board-record", "board-web"), 1)
     small = nodes([node("740m", "1424Mi")], [])
 
     upgraded = demands(objects, small, beside)

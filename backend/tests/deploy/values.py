@@ -1,7 +1,6 @@
 """Values by dotted paths, and the paths that values and their schema know."""
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,47 +34,6 @@ def paths_of_schema(chart: Path) -> set[str]:
     schema = yaml.safe_load((chart / "values.schema.json").read_text())
     known = set(_paths_of_schema(schema, schema))
     return {path for path in known if not path.rpartition("/")[0].endswith(("requests", "limits"))}
-
-
-def leaves_of_schema(chart: Path) -> set[str]:
-    """Where a single value stands, one of each list and each map too, as /egress/0/ports/0."""
-    schema = yaml.safe_load((chart / "values.schema.json").read_text())
-    return set(_leaves_of_schema(schema, schema))
-
-
-def everywhere(paths: set[str], value: object) -> dict[str, Any]:
-    """Values with the same one at each of these paths."""
-    made: dict[str, Any] = {}
-    for path in sorted(paths):
-        place: Any = made
-        keys = [int(one) if one.isdigit() else one for one in path[1:].split("/")]
-        for key, following in pairwise(keys):
-            place = _within(place, key, [] if isinstance(following, int) else {})
-        _within(place, keys[-1], value)
-    return made
-
-
-def _within(place: Any, key: str | int, first: object) -> Any:
-    """What is at a key of a map, or at 0 of a list, put there if there is nothing."""
-    if isinstance(place, dict):
-        return place.setdefault(key, first)
-    if not place:
-        place.append(first)
-    return place[0]
-
-
-def _leaves_of_schema(schema: Any, root: Any, path: str = "") -> Iterator[str]:
-    if reference := schema.get("$ref"):
-        schema = root["definitions"][reference.rpartition("/")[2]]
-    inner = dict(schema.get("properties", {}))
-    if isinstance(schema.get("additionalProperties"), dict):
-        inner["any"] = schema["additionalProperties"]
-    if isinstance(schema.get("items"), dict):
-        inner["0"] = schema["items"]
-    if not inner:
-        yield path
-    for key, one in inner.items():
-        yield from _leaves_of_schema(one, root, f"{path}/{key}")
 
 
 def _paths_of(values: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -58,8 +58,9 @@ imagePullPolicy: {{ $image.pullPolicy | default $own.pullPolicy }}
 
 {{/* A size as Kubernetes writes it, in MiB. */}}
 {{- define "madang.mib" -}}
-{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
-{{- printf "%.0f" (divf (mulf (regexFind "^[0-9.]+" .) (get $units (regexFind "[a-zA-Z]*$" .))) 1048576) }}
+{{- $units := dict "" 1 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
+{{- $number := regexFind "^[0-9.]+([eE][0-9]+)?" . -}}
+{{- printf "%.0f" (divf (mulf $number (get $units (trimPrefix $number .))) 1048576) }}
 {{- end }}
 
 {{/* Where a browser finds the board, without the scheme. */}}

@@ -7,10 +7,8 @@
 {{- $name := .name }}
 {{- $shape := .shape }}
 {{- $found := lookup "v1" "Secret" $.Release.Namespace $name }}
-{{- if and (not $found) .keys }}
+{{- if not $found }}
 - the Secret {{ $name }} is not in the namespace {{ $.Release.Namespace }}; it needs the keys {{ join ", " .keys }}
-{{- else if not $found }}
-- the Secret {{ $name }} of imagePullSecrets is not in the namespace {{ $.Release.Namespace }}
 {{- else }}
 {{- range $key := .keys }}
 {{- $shape := get $shapes ($shape | default $key) }}
@@ -39,9 +37,6 @@
 {{- if not (get $.Values $store).enabled }}
 {{- include "madang.wantedSecrets.outside" (list $store (get $.Values $store).external) }}
 {{- end }}
-{{- end }}
-{{- range .Values.imagePullSecrets }}
-- {name: {{ . | quote }}, keys: []}
 {{- end }}
 {{- end }}
 
@@ -79,7 +74,7 @@
 {{- define "madang.shapes" -}}
 {{- $word := "{pattern: '^[A-Za-z0-9._~-]+$', words: 'hold only letters, digits and . _ ~ -, for it stands in an address'}" -}}
 secret-key: {pattern: '^[\s\S]{32,}$', words: have 32 characters or more}
-mariadb-password: {{ $word }}
+mariadb-password: {pattern: '^[^@%\s]+$', words: 'hold no @, % or blank, for it stands in an address'}
 mariadb-root-password: &filled {pattern: '^[\s\S]+$', words: not be empty}
 redis-password: {{ $word }}
 kafka-cluster-id: {pattern: '^[A-Za-z0-9_][A-Za-z0-9_-]{21}$', words: 'be 16 bytes in URL-safe base64, 22 characters'}
