@@ -22,6 +22,7 @@ AKS = REPOSITORY / "deploy" / "aks"
 TEMPLATES = sorted(AKS.rglob("*.bicep"))
 AZ = """#!/bin/sh
 echo "$@" >>"$AZ_LOG"
+[ -z "$FAILING" ] || case "$*" in "$FAILING"*) exit 1 ;; esac
 case "$*" in
   "group exists"*)
     if [ "$AZ_GROUP_STAYS" = false ] && grep -q "^group delete" "$AZ_LOG"; then echo false
@@ -43,7 +44,12 @@ class Azure:
     log: Path
 
     def script(
-        self, *arguments: str, exists: bool = False, stays: bool = False, subject: str = ""
+        self,
+        *arguments: str,
+        exists: bool = False,
+        stays: bool = False,
+        subject: str = "",
+        failing: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run aks.sh against it."""
         return subprocess.run(
@@ -54,6 +60,7 @@ class Azure:
                 "AZ_GROUP_EXISTS": str(exists).lower(),
                 "AZ_GROUP_STAYS": str(stays).lower(),
                 "GH_SUBJECT": subject,
+                "FAILING": failing,
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -216,6 +223,22 @@ def test_down_looks_again_before_it_says_that_nothing_is_left(azure: Azure) -> N
     assert left.returncode == 1
     assert "Nothing of" not in left.stdout
     assert "the resource group madang is still there" in left.stderr
+
+
+def test_down_takes_no_answer_of_azure_for_none(azure: Azure) -> None:
+    told = azure.script("down", "--yes", failing="group exists")
+    assert told.returncode == 1
+    assert "Azure does not say whether there is a resource group madang" in told.stderr
+    assert "Nothing of" not in told.stdout
+    assert azure.asked() == []
+
+
+@pytest.mark.parametrize("failing", ["api repos/owner/board/actions", "api repos/owner/board --jq"])
+def test_up_does_not_go_on_without_github_s_answer(azure: Azure, failing: str) -> None:
+    told = azure.script("up", "--github", "owner/board", subject="true", failing=failing)
+    assert told.returncode == 1
+    assert "GitHub does not say how" in told.stderr
+    assert azure.asked() == []
 
 
 def test_https_applies_the_gateway_for_the_host(azure: Azure) -> None:
