@@ -1,7 +1,7 @@
-"""How what is missing is told."""
+"""How what is missing is told, and what the programs here end with."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -17,6 +17,17 @@ def say(text: str) -> None:
     """A line at once, for someone who waits."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def exit_code(program: Callable[[], int | None], *expected: type[Exception]) -> int:
+    """What it returns, 0 for nothing; 1 and a line for an expected error, 130 when stopped."""
+    try:
+        return program() or 0
+    except expected as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def tell(faults: Sequence[Fault]) -> int:

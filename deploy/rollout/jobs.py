@@ -8,7 +8,7 @@ run any number of times.
 import argparse
 import sys
 
-from rollout.faults import say
+from rollout.faults import exit_code, say
 from rollout.kubectl import Cluster, KubectlError, Object
 
 
@@ -39,14 +39,8 @@ def main() -> int:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--release", required=True)
     given = parser.parse_args()
-    try:
-        remove_ended(Cluster(given.namespace), given.release)
-    except KubectlError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    cluster = Cluster(given.namespace)
+    return exit_code(lambda: remove_ended(cluster, given.release), KubectlError)
 
 
 if __name__ == "__main__":

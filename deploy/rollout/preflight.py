@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rollout import images
-from rollout.faults import say, tell
+from rollout.faults import exit_code, say, tell
 from rollout.installation import Installation
 from rollout.kubectl import Cluster, KubectlError
 
@@ -27,13 +27,7 @@ def main() -> int:
     if given.beside:
         name, _, chart = given.beside.partition("=")
         installation.beside = Installation(name, Cluster(name), Path(chart), given.beside_values)
-    try:
-        return WHAT[given.what](installation)
-    except KubectlError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return exit_code(lambda: WHAT[given.what](installation), KubectlError)
 
 
 def look(installation: Installation) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 
-from rollout.faults import say
+from rollout.faults import exit_code, say
 from rollout.kubectl import Cluster, KubectlError, Object
 from rollout.workloads import KINDS, Trouble, Workloads
 
@@ -196,17 +196,14 @@ def main() -> int:
     parser.add_argument("--release", required=True)
     given = parser.parse_args()
     cluster = Cluster(given.namespace)
-    try:
+
+    def wait() -> None:
         Watch(cluster, given.release).until_up()
         if given.release == BOARD:
             until_answered(cluster, given.release)
             say("    the board answers")
-    except (NotUpError, KubectlError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return exit_code(wait, NotUpError, KubectlError)
 
 
 if __name__ == "__main__":
