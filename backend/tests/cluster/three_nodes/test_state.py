@@ -6,18 +6,16 @@ The cases are steps of one course, in this order.
 from collections.abc import Iterator
 from functools import partial
 
-import httpx
 import pytest
 
 from tests.services.kubernetes.keepsake import Keepsake, assert_there, leave
 from tests.services.kubernetes.pod_scripts import wait_for_kafka
-from tests.services.kubernetes.release import COMPONENT, Release
+from tests.services.kubernetes.release import Release
 from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 SCALED = ("web", "api", "live")
-WRITERS = ("api", "live", "record")
 CATCH_UP_SECONDS = 180
 UPGRADE = (
     *("--set", "autoscaling.enabled=true,autoscaling.minReplicas=1,autoscaling.maxReplicas=1"),
@@ -100,29 +98,6 @@ def test_prune_runs_by_hand(board: Release, left: Keepsake, pruning: str) -> Non
     said = board.cluster.kubectl("logs", pruning, where)
     assert "Removed 0 calls, 0 rejected events and 0 expired sessions" in said
     assert_there(board, left)
-
-
-def test_dump_is_restored_as_the_page_says(board: Release, left: Keepsake) -> None:
-    where = f"--namespace={board.namespace}"
-    inside = ("exec", "--stdin", where, f"{board.name}-mariadb-0", "--", "sh", "-c")
-    access = 'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" exec'
-    dumped = f"{access} mariadb-dump --user=root --single-transaction --databases madang"
-    dump = board.cluster.kubectl(*inside, dumped)
-    later = leave(board)
-
-    workloads = [f"deployment/{board.name}-{part}" for part in WRITERS]
-    board.cluster.kubectl("scale", where, *workloads, "--replicas=0")
-    selected = f"app.kubernetes.io/instance={board.name},{COMPONENT} in ({','.join(WRITERS)})"
-    gone = ("pods", where, f"--selector={selected}")
-    board.cluster.wait("delete", *gone, seconds=CATCH_UP_SECONDS)
-    board.cluster.kubectl(*inside, f"{access} mariadb --user=root", given=dump)
-    board.cluster.kubectl("delete", "jobs", where, f"--selector={COMPONENT}=migrate")
-    board.install("--force-conflicts")
-
-    assert_there(board, left)
-    with board.forward() as url, httpx.Client(base_url=url, timeout=60) as browser:
-        assert browser.post("/api/session", json=later.account).status_code == 401
-    assert_there(board, leave(board))
 
 
 def test_data_is_there_after_all_pods_are_deleted(board: Release, left: Keepsake) -> None:

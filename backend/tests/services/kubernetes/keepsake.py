@@ -42,7 +42,7 @@ def assert_there(board: Release, left: Keepsake) -> None:
     with board.forward() as url:
         with httpx.Client(base_url=url, timeout=60, headers={"Cookie": left.session}) as browser:
             found = browser.get(f"/api/messages/{left.message['id']}")
-            assert (found.status_code, found.json()) == (200, left.message)
+            assert (found.status_code, found.json()) == (200, left.message), found.text
             assert _posts(browser, left) == [left.call]
         answer = httpx.post(f"{url}/api/session", json=left.account, timeout=60)
         assert answer.status_code == 200, answer.text
