@@ -7,8 +7,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.e2e.visit import signed_in
 from tests.services.waiting import wait_until
 
-HEAL_MS = 40_000
+HEAL_SECONDS = 40
 """A stream that was lost is tried again at growing intervals, and history follows behind."""
+HEAL_MS = 1000 * HEAL_SECONDS
 
 
 def call(visitor: BrowserContext, times: int = 1) -> list[str]:
@@ -47,7 +48,7 @@ def watch(visitor: BrowserContext, view: str = "live") -> tuple[Page, str]:
     """A new visitor's own calls; at least one is there."""
     page, name = signed_in(visitor)
     # What history shows does not change while it is looked at.
-    wait_until(lambda: bool(recorded(visitor, name)), HEAL_MS / 1000, "the first call in history")
+    wait_until(lambda: bool(recorded(visitor, name)), HEAL_SECONDS, "the first call in history")
     page.goto(f"/calls/{view}?user={name}")
     expect(page.locator("tbody tr").first).to_be_visible()
     expect(page.locator("[data-state=connected]")).to_be_visible()

@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 from madang.calls.event import new_call_id
 from tests.e2e.calls import (
     HEAL_MS,
+    HEAL_SECONDS,
     call,
     recorded,
     row,
@@ -63,7 +64,7 @@ def test_paging_stays_put_while_calls_arrive(visitor: BrowserContext) -> None:
     page, name = signed_in(visitor)
     ids = call(visitor, 110)
     wait_until(
-        lambda: set(ids) <= set(recorded(visitor, name)), HEAL_MS / 1000, "all calls in history"
+        lambda: set(ids) <= set(recorded(visitor, name)), HEAL_SECONDS, "all calls in history"
     )
     before = recorded(visitor, name)
     page.goto(f"/calls/history?user={name}")
@@ -130,7 +131,7 @@ def test_history_says_that_it_is_offline_and_recovers(visitor: BrowserContext) -
 def test_future_dated_call_is_marked(visitor: BrowserContext, stack: Stack) -> None:
     page, name = watch(visitor)
     (call_id,) = call(visitor)
-    wait_until(lambda: call_id in recorded(visitor, name), HEAL_MS / 1000, "a call to copy")
+    wait_until(lambda: call_id in recorded(visitor, name), HEAL_SECONDS, "a call to copy")
     event = visitor.request.get(f"/api/logs/kafka/{call_id}").json()
     ahead = datetime.now(UTC) + timedelta(hours=1)
     event |= {"id": str(new_call_id(ahead)), "timestamp": ahead.isoformat()}
@@ -138,9 +139,7 @@ def test_future_dated_call_is_marked(visitor: BrowserContext, stack: Stack) -> N
     producer = Producer({"bootstrap.servers": stack.environment["MADANG_KAFKA_BOOTSTRAP"]})
     producer.produce(stack.environment["MADANG_KAFKA_TOPIC"], msgspec.json.encode(event))
     assert producer.flush(10) == 0
-    wait_until(
-        lambda: event["id"] in recorded(visitor, name), HEAL_MS / 1000, "the call in history"
-    )
+    wait_until(lambda: event["id"] in recorded(visitor, name), HEAL_SECONDS, "the call in history")
 
     page.goto(f"/calls/history?user={name}")
     expect(whole_row(page, event["id"])).to_contain_text("미래 시각")

@@ -11,6 +11,7 @@ from redis import Redis as Client
 from madang.calls.recent import FIELD, STREAM
 from tests.e2e.calls import (
     HEAL_MS,
+    HEAL_SECONDS,
     call,
     recorded,
     row,
@@ -31,15 +32,20 @@ def expect_all(page: Page, visitor: BrowserContext, name: str, ids: list[str]) -
     for call_id in ids:
         expect(row(page, call_id)).to_have_count(1, timeout=HEAL_MS)
     expect(page.get_by_text("놓친 호출을 다시 읽는 중입니다")).to_have_count(0, timeout=HEAL_MS)
+    rows: list[str] = []
+    there: list[str] = []
+
     # The page calls too while it recovers, so both may still grow.
-    with suppress(ServiceError):  # what differs is said below
-        wait_until(
-            lambda: set(ids) <= set(there := recorded(visitor, name)) and shown(page) == there,
-            HEAL_MS / 1000,
-            "the rows on the screen to be those of history",
-        )
-    assert shown(page) == recorded(visitor, name)
-    assert set(ids) <= set(shown(page))
+    def is_whole() -> bool:
+        nonlocal rows, there
+        there = recorded(visitor, name)
+        rows = shown(page)
+        return set(ids) <= set(there) and rows == there
+
+    with suppress(ServiceError):  # what differed last is said below
+        wait_until(is_whole, HEAL_SECONDS, "the rows on the screen to be those of history")
+    assert rows == there
+    assert set(ids) <= set(there)
 
 
 def test_calls_arrive_and_wait_while_paused(visitor: BrowserContext) -> None:
@@ -100,7 +106,7 @@ def test_gap_after_redis_was_emptied_heals(
 
     stack.live.kill()
     ids += call(visitor, 5)
-    wait_until(lambda: is_in_store(redis_server, ids[-1]), HEAL_MS / 1000, "the calls in Redis")
+    wait_until(lambda: is_in_store(redis_server, ids[-1]), HEAL_SECONDS, "the calls in Redis")
     redis_server.empty(0)
     stack.live.start()
     ids += call(visitor, 5)
@@ -180,7 +186,7 @@ def test_tabs_are_one_stream_at_the_server(visitor: BrowserContext, stack: Stack
             for socket in sockets
         )
 
-    wait_until(lambda: streams() == 0, HEAL_MS / 1000, "earlier streams to end")
+    wait_until(lambda: streams() == 0, HEAL_SECONDS, "earlier streams to end")
     leader, name = watch(visitor)
     for _ in range(2):
         follower = visitor.new_page()
@@ -190,4 +196,4 @@ def test_tabs_are_one_stream_at_the_server(visitor: BrowserContext, stack: Stack
     leader.close()
     (call_id,) = call(visitor)
     expect(row(follower, call_id)).to_be_visible()
-    wait_until(lambda: streams() == 1, HEAL_MS / 1000, "one stream again")
+    wait_until(lambda: streams() == 1, HEAL_SECONDS, "one stream again")
