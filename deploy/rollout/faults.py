@@ -1,5 +1,6 @@
-"""How what is missing is told, and what the programs here end with."""
+"""How what is missing is told, and what the programs here begin and end with."""
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ def say(text: str) -> None:
     """A line at once, for someone who waits."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def arguments(program: str, description: str | None) -> argparse.ArgumentParser:
+    """Of a program that is about one release."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--release", required=True)
+    return parser
 
 
 def exit_code(program: Callable[[], int | None], *expected: type[Exception]) -> int:

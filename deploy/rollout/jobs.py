@@ -5,20 +5,17 @@ again where its effect is gone, as with an empty database behind the same addres
 run any number of times.
 """
 
-import argparse
 import sys
 
-from rollout.faults import exit_code, say
+from rollout.faults import arguments, exit_code, say
 from rollout.kubectl import Cluster, KubectlError, Object
+from rollout.workloads import condition
 
 
 def ended(job: Object) -> bool:
     """Whether it is one of the chart's own that is complete or gave up."""
     scheduled = "ownerReferences" in job["metadata"]
-    conditions = job.get("status", {}).get("conditions") or ()
-    return not scheduled and any(
-        one["type"] in {"Complete", "Failed"} and one["status"] == "True" for one in conditions
-    )
+    return not scheduled and (condition(job, "Complete") or condition(job, "Failed"))
 
 
 def remove_ended(cluster: Cluster, release: str) -> None:
@@ -35,10 +32,7 @@ def remove_ended(cluster: Cluster, release: str) -> None:
 
 def main() -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="rollout.jobs", description=__doc__)
-    parser.add_argument("--namespace", required=True)
-    parser.add_argument("--release", required=True)
-    given = parser.parse_args()
+    given = arguments("rollout.jobs", __doc__).parse_args()
     cluster = Cluster(given.namespace)
     return exit_code(lambda: remove_ended(cluster, given.release), KubectlError)
 

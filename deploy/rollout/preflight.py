@@ -1,22 +1,19 @@
 """Whether an installation can succeed, and what it would change."""
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rollout import images
-from rollout.faults import exit_code, say, tell
+from rollout.faults import arguments, exit_code, say, tell
 from rollout.installation import Installation
 from rollout.kubectl import Cluster, KubectlError
 
 
 def main() -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="rollout.preflight", description=__doc__)
+    parser = arguments("rollout.preflight", __doc__)
     parser.add_argument("what", choices=WHAT)
-    parser.add_argument("--namespace", required=True)
-    parser.add_argument("--release", required=True)
     parser.add_argument("--chart", required=True, type=Path)
     parser.add_argument("--values", action="append", default=[])
     parser.add_argument("--beside", metavar="NAME=CHART", help="a release in the namespace NAME")

@@ -1,6 +1,5 @@
 """Wait until a release is up and the board answers, and tell what is in the way meanwhile."""
 
-import argparse
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 
-from rollout.faults import exit_code, say
+from rollout.faults import arguments, exit_code, say
 from rollout.kubectl import Cluster, KubectlError, Object
 from rollout.workloads import KINDS, Trouble, Workloads
 
@@ -120,7 +119,8 @@ class Watch:
             lines += [f"  {trouble}", f"    mend: {trouble.advice}"]
         # Many others only wait for those that are in trouble.
         troubled = {trouble.name for trouble in troubles}
-        for pod in sorted(now.unready, key=lambda pod: pod not in now.busy):
+        busy = now.busy
+        for pod in sorted(now.unready, key=lambda pod: pod not in busy):
             name = pod["metadata"]["name"]
             if troubled and name not in troubled:
                 continue
@@ -191,10 +191,7 @@ def _asked(port: int) -> str:
 
 def main() -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="rollout.watch", description=__doc__)
-    parser.add_argument("--namespace", required=True)
-    parser.add_argument("--release", required=True)
-    given = parser.parse_args()
+    given = arguments("rollout.watch", __doc__).parse_args()
     cluster = Cluster(given.namespace)
 
     def wait() -> None:

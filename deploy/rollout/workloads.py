@@ -91,7 +91,7 @@ class Workloads:
     @property
     def failed_jobs(self) -> list[str]:
         """The Jobs that have given up."""
-        return [_name(one) for one in self._of("Job") if _condition(one, "Failed")]
+        return [_name(one) for one in self._of("Job") if condition(one, "Failed")]
 
     @property
     def unready(self) -> list[Object]:
@@ -99,7 +99,7 @@ class Workloads:
 
         One of a Job shall end: while it runs it may try in vain, and is ready all the time.
         """
-        jobs = {_uid(one): _condition(one, "Complete") for one in self._of("Job")}
+        jobs = {_uid(one): condition(one, "Complete") for one in self._of("Job")}
         stay = {_uid(one) for one in self.objects if one["kind"] != "Job"}
         return [
             pod
@@ -108,13 +108,13 @@ class Workloads:
             and "deletionTimestamp" not in pod["metadata"]
             for owner in pod["metadata"].get("ownerReferences", ())
             if jobs.get(owner["uid"]) is False
-            or (owner["uid"] in stay and not _condition(pod, "Ready"))
+            or (owner["uid"] in stay and not condition(pod, "Ready"))
         ]
 
     @property
     def busy(self) -> list[Object]:
         """Those of them that run, and are to come to an end."""
-        return [pod for pod in self.unready if _condition(pod, "Ready")]
+        return [pod for pod in self.unready if condition(pod, "Ready")]
 
     def line(self) -> str:
         """How far it is, and which components wait for what."""
@@ -133,7 +133,7 @@ class Workloads:
         for pod in self.unready:
             yield from _of_pod(pod)
             # Events outlive what they tell of; with its volumes a pod gets this condition.
-            if state(pod) == "starting" and not _condition(pod, "PodReadyToStartContainers"):
+            if state(pod) == "starting" and not condition(pod, "PodReadyToStartContainers"):
                 yield from list(self._events_of(pod, _VOLUMES))[-1:]
         for one in self.objects:
             if one["kind"] in _MAKE_PODS and not _has_pods(one):
@@ -220,8 +220,9 @@ def _uid(one: Object) -> str:
     return str(one["metadata"]["uid"])
 
 
-def _condition(one: Object, kind: str) -> bool:
-    conditions = one["status"].get("conditions") or ()
+def condition(one: Object, kind: str) -> bool:
+    """Whether it says so of itself; of what has no status, nothing is so."""
+    conditions = one.get("status", {}).get("conditions") or ()
     return any(each["type"] == kind and each["status"] == "True" for each in conditions)
 
 
@@ -255,5 +256,5 @@ _COMPLETE: Mapping[str, Callable[[Object], bool]] = {
     "Deployment": _is_rolled_out,
     "StatefulSet": _is_rolled_out,
     "DaemonSet": _is_on_every_node,
-    "Job": lambda one: _condition(one, "Complete"),
+    "Job": lambda one: condition(one, "Complete"),
 }
