@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # what is set here is used there
-# What deploy.sh and cleanup.sh share. Sourced, not run.
+# What deploy.sh, cleanup.sh and aks/aks.sh share. Sourced, not run.
 
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
   printf 'error: this is Bash %s; it takes 4.4 or newer, first on the PATH\n  mend: on macOS: brew install bash\n' \

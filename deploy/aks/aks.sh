@@ -185,7 +185,7 @@ down() {
   say "Nothing of $name is left in the subscription"
 }
 
-name=madang location=koreacentral namespace=madang github='' host='' email='' what_if=no yes=no
+name=madang location=koreacentral github='' host='' email='' what_if=no
 parameters=()
 command=${1---help}
 [[ $# -eq 0 ]] || shift

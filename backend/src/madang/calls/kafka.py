@@ -127,10 +127,10 @@ def create_topic(settings: Settings) -> str:
         future.result()
     except KafkaException as error:
         kafka_error: KafkaError = error.args[0]
+        code = kafka_error.code()
         # A broker says whether one may create a topic before it says whether there is one.
-        refused = kafka_error.code() in _MAY_NOT_CREATE
-        if kafka_error.code() == KafkaError.TOPIC_ALREADY_EXISTS or (
-            refused and _exists(admin, settings.kafka_topic)
+        if code == KafkaError.TOPIC_ALREADY_EXISTS or (
+            code in _MAY_NOT_CREATE and _exists(admin, settings.kafka_topic)
         ):
             return f"Topic {settings.kafka_topic} exists"
         raise KafkaUnavailableError(f"Topic {settings.kafka_topic}: {kafka_error.str()}") from error

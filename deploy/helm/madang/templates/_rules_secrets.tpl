@@ -72,11 +72,10 @@
 
 {{/* What a value must be to be of use, by the name of its key. */}}
 {{- define "madang.shapes" -}}
-{{- $word := "{pattern: '^[A-Za-z0-9._~-]+$', words: 'hold only letters, digits and . _ ~ -, for it stands in an address'}" -}}
 secret-key: {pattern: '^[\s\S]{32,}$', words: have 32 characters or more}
 mariadb-password: {pattern: '^[^@%\s]+$', words: 'hold no @, % or blank, for it stands in an address'}
 mariadb-root-password: &filled {pattern: '^[\s\S]+$', words: not be empty}
-redis-password: {{ $word }}
+redis-password: {pattern: '^[A-Za-z0-9._~-]+$', words: 'hold only letters, digits and . _ ~ -, for it stands in an address'}
 kafka-cluster-id: {pattern: '^[A-Za-z0-9_][A-Za-z0-9_-]{21}$', words: 'be 16 bytes in URL-safe base64, 22 characters'}
 username: {pattern: '^[\pL\pM\pN_.-]{2,}$', words: 'be two or more letters, digits and _ . -'}
 password: {pattern: '^[\s\S]{8,}$', words: have 8 characters or more}
