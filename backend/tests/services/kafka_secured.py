@@ -8,8 +8,9 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 from tests.services import kafka_distribution as distribution
+from tests.services.certificates import certify_itself
 from tests.services.ports import answers, free_port
-from tests.services.process import Account, Process, find_program, own_directory, run
+from tests.services.process import Account, Process, own_directory, run
 
 USERNAME, PASSWORD = "madang-example", "only-for-tests"
 LIMITED = "madang-limited"
@@ -116,10 +117,6 @@ def _format(directory: Path, properties: Path, account: Account | None) -> None:
 
 
 def _certify(directory: Path, account: Account | None) -> None:
-    """A certificate for 127.0.0.1 that is its own authority, and its key beside it for Kafka."""
-    key, authority = directory / "key.pem", directory / "authority.pem"
-    argv = [find_program("openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=kafka"]
-    argv += ["-newkey", "rsa:2048", "-keyout", str(key), "-out", str(authority)]
-    argv += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    run("openssl", argv, log=directory / "openssl.log", account=account)
+    """A certificate that clients trust, and with its key beside it for Kafka."""
+    key, authority = certify_itself(directory, "authority", account)
     (directory / "server.pem").write_text(key.read_text() + authority.read_text())

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pymysql
 from pymysql.cursors import Cursor
 
+from tests.services.certificates import certify_itself
 from tests.services.errors import ServiceError
 from tests.services.ports import free_port
 from tests.services.process import Account, Process, find_program, own_directory, run
@@ -74,6 +75,7 @@ class MariaDB:
                     database=database,
                     autocommit=True,
                     connect_timeout=5,
+                    ssl_disabled=True,
                 )
             ) as connection,
             connection.cursor() as cursor,
@@ -124,6 +126,7 @@ def mariadb(
     durable: bool = False,
     buffer_pool: str = "64M",
     log_file: str = "16M",
+    tls: bool = False,
 ) -> Iterator[MariaDB]:
     """A server in this directory; what is there already is kept.
 
@@ -134,6 +137,7 @@ def mariadb(
         durable: flush the log at each commit, as in production; needed for measurements.
         buffer_pool: as `innodb_buffer_pool_size` takes it.
         log_file: as `innodb_log_file_size` takes it.
+        tls: whether it offers TLS, with the certificate `certificate.pem` in the directory.
     """
     account = Account.first_of("mysql")
     own_directory(directory, account)
@@ -149,6 +153,10 @@ def mariadb(
             flush=1 if durable else 2,
         )
     )
+    if tls:
+        key, certificate = certify_itself(directory, "certificate", account)
+        with configuration.open("a") as file:
+            file.write(f"ssl-cert={certificate}\nssl-key={key}\n")
     configuration.chmod(0o644)
     log = directory / "mariadb.log"
     argv = [find_program("mariadbd"), f"--defaults-file={configuration}"]

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from madang.db.hanging import HangGuard, tells_timeout
+from madang.db.tls import share_tls
 from madang.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_SECONDS = 5
@@ -99,8 +100,9 @@ class Database:
             event.listen(self.reads, "connect", _configure_sqlite)
             _prepare_sqlite_writes(self.writes)
         else:
-            _check_idle_connections(self.reads)
-            _check_idle_connections(self.writes)
+            for engine in (self.reads, self.writes):
+                _check_idle_connections(engine)
+                share_tls(engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -163,6 +165,8 @@ def migration_engine(database: Database) -> Engine:
     )
     if database.is_sqlite:
         _prepare_sqlite_writes(engine)
+    else:
+        share_tls(engine)
     return engine
 
 
