@@ -33,7 +33,7 @@ readonly builder=go.opentelemetry.io/collector/cmd/builder@v0.165.0
 kube=$(cache_directory)/kube
 export GOBIN=$kube/bin CGO_ENABLED=0 GOTOOLCHAIN=local
 # Tests wait for these to be compiled, and nobody debugs them: without what a debugger wants, without
-# inlining, and with a compiler that collects no garbage while memory lasts, it takes half the time.
+# inlining, and with a compiler that collects no garbage while memory lasts, it is done much sooner.
 export GOFLAGS="-buildvcs=false -trimpath '-gcflags=all=-dwarf=false -l'"
 export GOGC=off GOMEMLIMIT=2GiB
 
