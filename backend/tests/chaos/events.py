@@ -37,7 +37,7 @@ def produce(cluster: Kafka, topic: str, values: Sequence[bytes], partition: int 
             topic,
             value,
             partition=partition,
-            on_delivery=lambda fault, _: acknowledged.append(fault),
+            on_delivery=delivered,
         )
     producer.flush(_ANSWER_SECONDS)
     assert acknowledged == [None] * len(values)

@@ -102,12 +102,6 @@ def leader_of_the_busy_partition(world: World) -> int:
     return int(found.partitions[partition].leader)
 
 
-def make_topic_again(world: World) -> None:
-    world.kafka.delete_topic(world.topic)
-    world.ledger.wait_for_answers(BURST)
-    world.stack.run("topics")
-
-
 def test_topic_made_again_loses_nothing_that_the_spool_still_holds(world: World) -> None:
     with world.ledger.clients():
         world.ledger.wait_for_answers(BURST)
@@ -116,7 +110,9 @@ def test_topic_made_again_loses_nothing_that_the_spool_still_holds(world: World)
             world.stack.record.pause()
             world.ledger.wait_for_answers(BURST)
             unrecorded = in_topic_and_not_recorded(world)
-            make_topic_again(world)
+            world.kafka.delete_topic(world.topic)
+            world.ledger.wait_for_answers(BURST)
+            world.stack.run("topics")
             world.stack.record.resume()
             world.ledger.wait_for_answers(BURST)
     assert unrecorded, "the deletion destroyed nothing"
@@ -128,7 +124,10 @@ def test_topic_made_again_loses_nothing_that_the_spool_still_holds(world: World)
 def test_topic_made_again_counts_as_lost_what_neither_it_nor_the_spool_holds(
     made_world: MakesWorld,
 ) -> None:
-    """Segments of a few calls each are gone from the spool as soon as they are delivered."""
+    """Segments of a few calls each are gone from the spool as soon as they are delivered.
+
+    So nothing may be on its way while the topic is deleted: it would be destroyed, too.
+    """
     with made_world(environment={"MADANG_SPOOL_SEGMENT_BYTES": "4096"}) as world:
         with world.ledger.clients():
             world.ledger.wait_for_answers(BURST)
@@ -137,8 +136,10 @@ def test_topic_made_again_counts_as_lost_what_neither_it_nor_the_spool_holds(
             world.ledger.wait_for_answers(BURST)
         wait_until(lambda: spool_is_delivered(world), CATCH_UP_SECONDS, "the topic to have it all")
         destroyed = in_topic_and_not_recorded(world)
+        world.kafka.delete_topic(world.topic)
         with world.ledger.clients():
-            make_topic_again(world)
+            world.ledger.wait_for_answers(BURST)
+            world.stack.run("topics")
             world.stack.record.start()
             world.ledger.wait_for_answers(BURST)
         later = set(world.ledger.answered) - destroyed
