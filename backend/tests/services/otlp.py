@@ -18,6 +18,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.services.errors import ServiceError
 from tests.services.waiting import wait_until
 
 
@@ -84,14 +85,18 @@ class OtlpReceiver:
         """Wait until this many of the wanted spans have come, and return all of them.
 
         Raises:
-            ServiceError: they did not come within the time.
+            ServiceError: they did not come within the time; with those that did.
         """
 
         def found() -> list[ReceivedSpan]:
             spans = [span for span in self.spans if wanted(span)]
             return spans if len(spans) >= count else []
 
-        return wait_until(found, seconds, f"{count} wanted among {len(self.spans)} spans")
+        try:
+            return wait_until(found, seconds, f"{count} wanted spans")
+        except ServiceError as error:
+            there = [f"{one.service}: {one.span.name} {one.trace_id}" for one in self.spans]
+            raise ServiceError(f"{error} among {there}") from None
 
     def take(self, path: str, body: bytes) -> bool:
         """Keep what was posted to this path; False when there is no such path."""
