@@ -6,6 +6,7 @@ import pytest
 
 from tests.deploy import tools
 from tests.deploy.manifests import Object, render
+from tests.deploy.observability import external
 from tests.deploy.values import nested
 
 pytestmark = pytest.mark.deploy
@@ -21,6 +22,34 @@ def test_name_like_a_number_or_a_switch_stays_a_name(name: str, where: str, tmp_
     (tmp_path / "named.yaml").write_text(manifests.text)
     done = tools.kubeconform(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["2024", "on"])
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_so_it_does_where_logs_are_collected(name: str, where: str, tmp_path: Path) -> None:
+    values = nested({**_collected_like(name), **(_sent_like(name) if where == "outside" else {})})
+
+    manifests = render(values, release=name, namespace=name, chart=tools.OBSERVABILITY)
+
+    (tmp_path / "named.yaml").write_text(manifests.text)
+    done = tools.kubeconform(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _collected_like(name: str) -> Object:
+    return {
+        "fullnameOverride": "o",
+        "namespaces": [name],
+        "imagePullSecrets": [name],
+        "grafana.existingSecret": name,
+        **{f"{one}.persistence.storageClass": name for one in ("loki", "tempo", "prometheus")},
+        "nodeSelector": {"example": name},
+    }
+
+
+def _sent_like(name: str) -> Object:
+    outside = external("loki", url="https://loki.example.com", secret=name)
+    return {"loki": outside, "networkPolicy.egress": [{"namespace": name, "ports": [3100]}]}
 
 
 def _named_like(name: str) -> Object:

@@ -86,6 +86,15 @@ def test_no_pod_has_a_token_and_nobody_has_a_role(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ALL)
+def test_no_pod_goes_to_a_node_of_another_system(case: str) -> None:
+    given = {"kubernetes.io/arch": "amd64"} if case == "everything set" else {}
+
+    for pod in rendered(case).pods:
+        chosen = {} if pod.component == "agent" else given
+        assert pod.spec["nodeSelector"] == {"kubernetes.io/os": "linux", **chosen}
+
+
+@pytest.mark.parametrize("case", ALL)
 def test_every_container_has_probes_and_says_what_it_needs(case: str) -> None:
     for pod in rendered(case).pods:
         for container in pod.containers:

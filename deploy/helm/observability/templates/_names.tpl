@@ -8,7 +8,7 @@
 {{- define "observability.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -16,7 +16,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "observability.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "observability.fullname" $root }}-{{ index . 2 }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "observability.selector" (list $root (index . 1)) | nindent 2 }}
   app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}

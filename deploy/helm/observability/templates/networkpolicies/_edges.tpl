@@ -4,7 +4,7 @@
 podSelector:
   matchLabels:
     app.kubernetes.io/name: {{ $root.Chart.Name }}
-    app.kubernetes.io/instance: {{ $root.Release.Name }}
+    app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
   matchExpressions:
     - {key: app.kubernetes.io/component, operator: In, values: {{ rest . | toJson }}}
 {{- end }}
