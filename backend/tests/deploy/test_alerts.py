@@ -14,10 +14,14 @@ pytestmark = pytest.mark.deploy
 ALERTS = tools.CHART / "files" / "alerts.yaml"
 REQUESTS = 'http_server_request_duration_seconds_count{job="madang-api",instance="api-0"'
 BUCKET = 'http_server_request_duration_seconds_bucket{job="madang-api",instance="api-0"'
-BEHIND = 'madang_ship_backlog_bytes{job="madang-ship",instance="api-0"}'
+OLDEST = 'madang_ship_oldest_age_seconds{job="madang-ship",instance="api-0"}'
+SENT = 'madang_ship_sent_total{job="madang-ship",instance="api-0"}'
+RECORDED = 'madang_record_recorded_total{job="madang-record",instance="record-1"}'
+AGE = 'madang_record_lag_seconds{instance="record-1"}'
+LAG = 'madang_record_lag_messages{instance="record-1"}'
 
 # An alert, the series of minutes that make it fire, those that do not, and when it is asked for.
-# `a+bxn` is Prometheus' way to write a series: a, then n times b more.
+# `a+bxn` is Prometheus' way to write a series: a, then n times b more; `stale` ends one.
 CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     (
         "MadangRequestsFail",
@@ -48,12 +52,24 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
         {'madang_calls_unrecorded_total{job="madang-api"}': "1x40"},
         "12m",
     ),
-    ("MadangSpoolGrows", {BEHIND: "20000000x40"}, {BEHIND: "0x20 20000000x3 0x20"}, "25m"),
+    ("MadangCallsUnsent", {OLDEST: "60+60x40"}, {OLDEST: "0x20 90x3 0x20"}, "25m"),
     (
         "MadangHistoryBehind",
-        {'madang_record_lag_seconds{instance="record-1"}': "90x40"},
-        {'madang_record_lag_seconds{instance="record-1"}': "30x40"},
+        {AGE: "90x40", LAG: "700x40"},
+        {AGE: "90x40", LAG: "700x2 0x40"},  # caught up, and nothing came after that
         "10m",
+    ),
+    (
+        "MadangHistoryStopped",
+        {SENT: "0+10x40", RECORDED: "0+10x10 100x30"},  # it waits
+        {SENT: "0+10x10 100x30", RECORDED: "0+10x10 100x30"},  # nobody calls
+        "30m",
+    ),
+    (
+        "MadangHistoryStopped",
+        {SENT: "0+10x40", RECORDED: "0+10x10 stale"},  # it is gone
+        {SENT: "0+10x40", RECORDED: "0+1x40"},
+        "30m",
     ),
     (
         "MadangEventsRejected",
@@ -92,7 +108,7 @@ def test_rules_ask_for_metrics_that_the_processes_export() -> None:
 
 
 def test_every_rule_is_held_against_series() -> None:
-    assert [rule["alert"] for rule in rules()] == [name for name, *_ in CASES]
+    assert [rule["alert"] for rule in rules()] == list(dict.fromkeys(name for name, *_ in CASES))
 
 
 @pytest.mark.parametrize(("name", "firing", "quiet", "at"), CASES, ids=[one[0] for one in CASES])
