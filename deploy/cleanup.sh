@@ -234,10 +234,11 @@ errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 trap stopped INT TERM
 collection=seen
-served=$(collected) || {
+values=$(collection_values) || {
   [[ $? == "$unseen" ]] || exit 1
   collection=unseen
 }
+served=$(collected "$values")
 others=$(besides_this "$served")
 if [[ $collection == seen && -z $others ]] && collecting made_namespace; then
   collecting clean

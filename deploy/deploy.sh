@@ -15,7 +15,8 @@ answers. Safe to run again, also after Ctrl+C.
                          Prometheus and Grafana, into the namespace "observability", which is
                          privileged, for one part reads the nodes'\'' log files
   --observability-values FILE
-                         values for these; may be given again
+                         values for these; may be given again. Without it those of what is
+                         installed stay, as for a board that joins
   --dry-run              change nothing; say what is in the way and what would change
   --yes                  do not ask
 
@@ -82,9 +83,10 @@ of_collection() {
 
 # The values that the two charts have to agree on, where both are installed.
 write_values() {
-  local file all
+  local file all installed
   [[ $collects == yes ]] || return 0
-  all=$(collected) || [[ $? == "$unseen" ]]
+  installed=$(collection_values) || [[ $? == "$unseen" ]]
+  all=$(collected "$installed")
   all=$(besides_this "$all" && printf '%s' "$namespace")
   scratch=$(mktemp -d)
   trap 'rm -r "$scratch"' EXIT
@@ -92,7 +94,12 @@ write_values() {
   printf 'telemetry: {otlpEndpoint: "http://observability-gateway.observability:4318"}\n' \
     >"$scratch/madang.yaml"
   values+=(--values "$scratch/madang.yaml")
-  collection_files=("$scratch/collection.yaml" "${collection_files[@]}")
+  if [[ -n $installed && ${#collection_files[@]} -eq 0 ]]; then
+    printf '%s\n' "$installed" >"$scratch/installed.json"
+    collection_files=("$scratch/installed.json" "$scratch/collection.yaml")
+  else
+    collection_files=("$scratch/collection.yaml" "${collection_files[@]}")
+  fi
   beside=(--beside "observability=$collection")
   for file in "${collection_files[@]}"; do beside+=(--beside-values "$file"); done
 }

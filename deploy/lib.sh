@@ -11,7 +11,7 @@ fi
 # What fails inside of $(…) ends the script, too.
 shopt -s inherit_errexit
 
-deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+deploy=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly deploy made_by=madang/made-by
 release=madang namespace=madang owned_by=app.kubernetes.io/instance=madang
 dry_run=no yes=no
@@ -29,7 +29,7 @@ need_tools() {
   for tool in "$@"; do
     case $tool in
       helm) helm_is_new || missing+=("Helm 3.14 or newer: https://helm.sh/docs/intro/install") ;;
-      kubectl) command -v kubectl >/dev/null || missing+=("kubectl: https://kubernetes.io/docs/tasks/tools") ;;
+      kubectl) type -P kubectl >/dev/null || missing+=("kubectl: https://kubernetes.io/docs/tasks/tools") ;;
       python3) python_is_new || missing+=("Python 3.11 or newer, as python3") ;;
     esac
   done
@@ -50,15 +50,27 @@ check_namespace_name() {
     fail "--namespace must be lower-case letters, digits and dashes, not '$namespace'"
 }
 
-# reach: says which cluster this is, or why it does not answer.
+# keep_to CONTEXT: kubectl and Helm, whatever becomes the current one. It is empty in a pod.
+keep_to() {
+  unset "${!HELM_KUBE@}"
+  [[ -z $1 ]] || export HELM_KUBECONTEXT=$1
+}
+
+# kubectl has no variable for the context; rollout/kubectl.py does the same.
+kubectl() { command kubectl ${HELM_KUBECONTEXT:+"--context=$HELM_KUBECONTEXT"} "$@"; }
+
+# reach: says which cluster this is, or why it does not answer. From then on nothing goes to another.
 reach() {
-  local context said server cluster
-  context=$(kubectl config current-context 2>/dev/null) || context=none
+  local context said server cluster='the one that this pod runs in'
+  context=$(command kubectl config current-context 2>/dev/null) || context=''
+  keep_to "$context"
   said=$(kubectl get --raw /api --request-timeout=10s 2>&1 >/dev/null) ||
-    fail "the cluster of kubectl's context '$context' does not answer: $(tail -n 1 <<<"$said")
+    fail "the cluster of kubectl's context '${context:-none}' does not answer: $(tail -n 1 <<<"$said")
   mend: start it, or choose another one: kubectl config get-contexts; kubectl config use-context NAME"
-  server=$(kubectl config view --minify --output=jsonpath='{.clusters[0].cluster.server}')
-  cluster="context $context, $server"
+  if [[ -n $context ]]; then
+    server=$(kubectl config view --minify --output=jsonpath='{.clusters[0].cluster.server}')
+    cluster="context $context, $server"
+  fi
   say "Cluster: $cluster"
 }
 
@@ -88,10 +100,10 @@ collecting() {
 # filtered LINES GREP_OPTION...: none is fine, an error is not.
 filtered() { grep "${@:2}" <<<"$1" || [[ $? == 1 ]]; }
 
-# collected: the namespaces, one a line, that the installed release collects from; $unseen for who may
-# not see it. Whatever else fails, it may be there.
+# collection_values: those that the installed release was given, as JSON; $unseen for who may not see
+# it. Whatever else fails, it may be there.
 readonly unseen=3
-collected() {
+collection_values() {
   local values
   values=$(helm get values observability --namespace observability --output json 2>&1) || {
     [[ $values != *forbidden* ]] || return "$unseen"
@@ -99,7 +111,12 @@ collected() {
       fail "whether other boards use what collects logs cannot be seen: $values"
     return 0
   }
-  sed -n 's/.*"namespaces":\[\([^]]*\)\].*/\1/p' <<<"$values" | tr -d '"' | tr , '\n'
+  printf '%s\n' "$values"
+}
+
+# collected VALUES: the namespaces, one a line, that it collects from.
+collected() {
+  sed -n 's/.*"namespaces":\[\([^]]*\)\].*/\1/p' <<<"$1" | tr -d '"' | tr , '\n'
 }
 
 # besides_this LINES: without this namespace.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the set-up scripts share. Sourced, not run.
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export UV_PYTHON_DOWNLOADS=never
 
 say() { printf '==> %s\n' "$*"; }

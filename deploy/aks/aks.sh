@@ -27,12 +27,12 @@ Options
 What it costs stands in docs/aks.md. Give up the same options each time; what one of them made stays
 until down removes everything.'
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here cert_manager=v1.19.1 envoy_gateway=v1.8.2
 source "$here/../lib.sh"
 
 # need TOOL HOW: says what is missing and how to get it.
-need() { command -v "$1" >/dev/null 2>&1 || fail "missing: $1. $2"; }
+need() { type -P "$1" >/dev/null || fail "missing: $1. $2"; }
 
 need_azure() {
   need az "Install the Azure CLI: https://aka.ms/azure-cli"
@@ -104,6 +104,7 @@ https() {
   need envsubst "Install gettext"
   [[ -n $host && -n $email ]] || fail "https needs --host and --email"
   az aks get-credentials --resource-group "$name" --name "$name" --overwrite-existing
+  keep_to "$name"
   say "Installing Envoy Gateway $envoy_gateway"
   helm upgrade --install envoy-gateway oci://docker.io/envoyproxy/gateway-helm \
     --version "$envoy_gateway" --namespace envoy-gateway-system --create-namespace --wait

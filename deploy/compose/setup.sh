@@ -20,7 +20,7 @@ fail() {
 
 nodes=1 endpoint='' logs=none
 profiles=()
-file=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.env
+file=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/.env
 while [[ $# -gt 0 ]]; do
   case $1 in
     --kafka-nodes) nodes=${2:?--kafka-nodes needs a value} && shift ;;

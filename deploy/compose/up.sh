@@ -12,7 +12,7 @@ END
   exit 0
 fi
 
-directory=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+directory=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if docker compose version >/dev/null 2>&1; then
   command=(docker compose -f "$directory/compose.yaml" up --detach --wait)
 elif command -v podman-compose >/dev/null; then

@@ -112,6 +112,36 @@ def kept(
                 )
 
 
+def opens(
+    objects: Iterable[Object], claims: Iterable[Object], secrets: Iterable[Object], release: str
+) -> Iterator[Fault]:
+    """Whether a Secret that values name holds what the volumes were made with."""
+    of = {one["metadata"].get("labels", {}).get(COMPONENT) for one in claims}
+    known = {one["metadata"]["name"]: one for one in secrets}
+    wanted = {"app.kubernetes.io/instance": release, COMPONENT: "secrets"}.items()
+    for first in known.values():
+        if not wanted <= first["metadata"].get("labels", {}).items():
+            continue
+        for component, name, key in _keys(objects):
+            then, now = first["data"].get(key), known.get(name, first)["data"].get(key)
+            if component in {"mariadb", "kafka"} & of and now != then:
+                yield Fault(
+                    f"the Secret {name} has another {key} than {first['metadata']['name']}, "
+                    f"with which the volumes of {component} were made",
+                    f"name {first['metadata']['name']} in the values, or give {name} its {key}",
+                )
+
+
+def _keys(objects: Iterable[Object]) -> Iterator[tuple[str, str, str]]:
+    """The Secrets and keys, after its name, that a store's own containers are given."""
+    for one in objects:
+        if one["kind"] == "StatefulSet":
+            for container in one["spec"]["template"]["spec"]["containers"]:
+                for variable in container.get("env", ()):
+                    if found := variable.get("valueFrom", {}).get("secretKeyRef"):
+                        yield one["metadata"]["labels"][COMPONENT], found["name"], found["key"]
+
+
 def _numbers(claims: Iterable[Object], component: str) -> set[int]:
     """Of which of a component's pods these are the claims."""
     return {
@@ -127,6 +157,15 @@ def namespace(found: Object | None, name: str) -> Iterator[Fault]:
         yield Fault(
             f"the namespace {name} is being deleted",
             f"wait for it: kubectl wait --for=delete namespace/{name} --timeout=5m",
+        )
+
+
+def chart(installed: str, ours: str, name: str, space: str) -> Iterator[Fault]:
+    """Whether a release of this name is somebody else's."""
+    if installed != ours:
+        yield Fault(
+            f"the release {name} in the namespace {space} is of the chart {installed}, not {ours}",
+            f"when nobody needs it: helm uninstall {name} --namespace {space}",
         )
 
 

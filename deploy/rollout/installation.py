@@ -71,7 +71,7 @@ class Installation:
             KubectlError: kubectl fails.
         """
         before: list[Object] = []
-        if self.status:
+        if self.installed:
             before = self.cluster.parse(self._helm("get manifest").stdout)
         return plan.changes(self.cluster, before, self.objects, namespace=self.has_namespace)
 
@@ -89,12 +89,12 @@ class Installation:
             return True
 
     @cached_property
-    def status(self) -> str:
-        """The state of the release in Helm's words, "" where there is none."""
-        done = self._helm("status", "--output=json")
+    def installed(self) -> Object | None:
+        """Helm's `chart` and `status` of the release, None where there is none."""
+        done = self._helm("get metadata", "--output=json")
         if done.returncode and "not found" not in done.stderr:
             raise KubectlError(done.stderr.strip())
-        return "" if done.returncode else str(json.loads(done.stdout)["info"]["status"])
+        return None if done.returncode else json.loads(done.stdout)
 
     def owns(self, pod: Object) -> bool:
         """Whether it is one of this release."""
@@ -103,9 +103,14 @@ class Installation:
         return owner == (self.cluster.namespace, self.release)
 
     def _earlier(self) -> Iterator[Fault]:
-        yield from checks.release(self.status, self.release, self.cluster.namespace)
-        secrets = [one["metadata"]["name"] for one in self.cluster.all("secrets")]
-        yield from checks.kept(self.objects, self._claims(), secrets, self.cluster.namespace)
+        if self.installed:
+            where = (self.release, self.cluster.namespace)
+            yield from checks.release(self.installed["status"], *where)
+            yield from checks.chart(self.installed["chart"], self.chart.name, *where)
+        claims, secrets = self._claims(), self.cluster.all("secrets")
+        names = [one["metadata"]["name"] for one in secrets]
+        yield from checks.kept(self.objects, claims, names, self.cluster.namespace)
+        yield from checks.opens(self.objects, claims, secrets, self.release)
 
     def surges(self) -> dict[str, int]:
         """How many new pods come up beside the old ones, by Deployment.
@@ -113,7 +118,7 @@ class Installation:
         Raises:
             KubectlError: kubectl fails.
         """
-        return plan.surges(self.cluster, self.objects) if self.status else {}
+        return plan.surges(self.cluster, self.objects) if self.installed else {}
 
     def _room(self) -> Iterator[Fault]:
         living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"

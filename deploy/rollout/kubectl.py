@@ -1,6 +1,7 @@
 """The cluster as kubectl tells it, in JSON. Only the standard library: people run this as it is."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +21,16 @@ class KubectlError(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster of kubectl's current context."""
+    """The cluster of HELM_KUBECONTEXT, as for Helm; without it of kubectl's current context."""
 
     namespace: str
 
     def run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """A finished kubectl, with `given` on its standard input."""
+        context = os.environ.get("HELM_KUBECONTEXT")
+        cluster = [f"--context={context}"] if context else []
         return subprocess.run(
-            ["kubectl", "--namespace", self.namespace, *arguments],
+            ["kubectl", *cluster, "--namespace", self.namespace, *arguments],
             input=given,
             text=True,
             capture_output=True,

@@ -28,8 +28,8 @@ case "$*" in
     if [ "$AZ_GROUP_STAYS" = false ] && grep -q "^group delete" "$AZ_LOG"; then echo false
     else echo "$AZ_GROUP_EXISTS"; fi ;;
   "resource list"*workspaces*) echo board-logs ;;
-  "get gateway"*) echo 192.0.2.7 ;;
-  "apply --filename -") cat >"$AZ_LOG.applied" ;;
+  *"get gateway"*) echo 192.0.2.7 ;;
+  *"apply --filename -") cat >"$AZ_LOG.applied" ;;
   "api "*/sub*) echo "$GH_SUBJECT" ;;
   "api "*) echo repo:Owner/Board ;;
 esac
@@ -252,6 +252,7 @@ def test_https_applies_the_gateway_for_the_host(azure: Azure) -> None:
         ["envoy-gateway", "oci://docker.io/envoyproxy/gateway-helm"],
         ["cert-manager", "oci://quay.io/jetstack/charts/cert-manager"],
     ]
+    assert azure.lines("--context=madang apply")  # and not to what became the current context
     text = azure.log.with_suffix(".applied").read_text()
     assert "${" not in text
     _, _, issuer, gateway, redirect = (one.get("spec") for one in yaml.safe_load_all(text))

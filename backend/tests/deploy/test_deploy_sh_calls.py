@@ -1,8 +1,10 @@
 """What deploy.sh and cleanup.sh ask of Helm, kubectl and Python, which here only write it down."""
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ pytestmark = pytest.mark.deploy
 RECORDER = """
 call="${0##*/} $*"
 echo "$call" >>"$CALLS"
+[ -z "$HELM_KUBECONTEXT" ] || echo "context $HELM_KUBECONTEXT" >>"$CALLS"
 case $call in
+  "kubectl config current-context") echo "$CONTEXT" ;;
   "helm version"*) echo v4.3 ;;
   "helm get values"*) echo "$COLLECTED"; [ -z "$FAILURE" ] || { echo "$FAILURE" >&2; exit 1; } ;;
   "helm upgrade"*collection.yaml*) cat "${call##* }" >>"$CALLS" ;;
@@ -53,7 +57,12 @@ class Recorded:
     path: Path
 
     def run(
-        self, script: str, *options: str, collected: str = "", failure: str = ""
+        self,
+        script: str,
+        *options: str,
+        collected: str = "",
+        failure: str = "",
+        environment: Mapping[str, str] = {},
     ) -> subprocess.CompletedProcess[str]:
         """For the namespace `boards`, with Helm's answer on what is collected."""
         return subprocess.run(
@@ -63,6 +72,7 @@ class Recorded:
                 "CALLS": str(self.path / "calls"),
                 "COLLECTED": collected,
                 "FAILURE": failure,
+                **environment,
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -143,6 +153,19 @@ def test_boards_that_are_collected_besides_stay_so(recorded: Recorded) -> None:
     assert listed == 'namespaces: ["20231234","true","boards"]'
 
 
+def test_board_that_joins_leaves_the_values_of_what_collects(recorded: Recorded) -> None:
+    collected = '{"grafana":{"existingSecret":"mine"},"namespaces":["boards"]}'
+    own = recorded.path / "own.yaml"
+    own.write_text("loki: {}\n")
+
+    recorded.run("deploy.sh", "--observability", collected=collected)
+    recorded.run("deploy.sh", "--observability", "--observability-values", str(own))
+
+    joined, given = [line for line in recorded.changes() if "upgrade --install observ" in line]
+    assert re.search(r"--values \S+/installed.json --values \S+/collection.yaml$", joined)
+    assert re.search(rf"--values \S+/collection.yaml --values {own}$", given)
+
+
 def test_others_in_the_namespace_are_looked_for_before_it_is_removed(recorded: Recorded) -> None:
     done = recorded.run("cleanup.sh", "--delete-data", failure=ABSENT)
 
@@ -164,3 +187,48 @@ def test_jobs_that_ended_are_removed_before_helm_makes_them_anew(recorded: Recor
     removed, upgraded = recorded.changes()
     assert removed == "python3 -m rollout.jobs --namespace boards --release madang"
     assert upgraded.startswith("helm upgrade --install madang ")
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "cleanup.sh"])
+def test_cluster_that_was_confirmed_is_kept_to(script: str, recorded: Recorded) -> None:
+    environment = {"CONTEXT": "staging", "HELM_KUBECONTEXT": "production"}
+
+    done = recorded.run(script, failure=ABSENT, environment=environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "Cluster: context staging" in done.stdout
+    calls = (recorded.path / "calls").read_text().splitlines()
+    begin = calls.index("kubectl config current-context") + 2
+    asked = [line for line in calls[begin:] if line.startswith("kubectl ")]
+    assert asked
+    assert {line.split()[1] for line in asked} == {"--context=staging"}
+    assert {line for line in calls[begin:] if line.startswith("context ")} == {"context staging"}
+
+
+def test_pod_without_a_context_is_no_fault(recorded: Recorded) -> None:
+    kubectl = recorded.path / "kubectl"
+    kubectl.write_text(
+        kubectl.read_text()
+        .replace('echo "$CONTEXT" ;;', "exit 1 ;;")
+        .replace("case $call in", 'case $call in "kubectl config view"*) exit 1 ;;')
+    )
+
+    done = recorded.run("deploy.sh")
+
+    assert done.returncode == 0, done.stderr
+    assert "Cluster: the one that this pod runs in" in done.stdout
+
+
+def test_folders_that_cd_looks_in_lead_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+
+    done = subprocess.run(
+        ["deploy/deploy.sh", "--profile", "large"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "CDPATH": f"{tmp_path}:."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == "error: --profile must be one of aks small standard, not 'large'\n"

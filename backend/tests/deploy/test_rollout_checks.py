@@ -91,6 +91,31 @@ def test_volumes_without_their_secret_are_told() -> None:
     assert "cleanup.sh --namespace boards --delete-data" in fault.mend
 
 
+def secret(name: str, **data: str) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/instance": "board", checks.COMPONENT: "secrets"}
+    keys = {key.replace("_", "-"): value for key, value in data.items()}
+    made = labels if name == "board-secrets" else {}
+    return {"metadata": {"name": name, "labels": made}, "data": keys}
+
+
+def test_secret_that_values_name_opens_the_volumes_that_are_there() -> None:
+    objects = rendered("existing secrets").objects
+    first = secret("board-secrets", mariadb_password="a", kafka_cluster_id="b", redis_password="c")
+    given = secret("mine", mariadb_password="a", kafka_cluster_id="other", redis_password="other")
+    claims = [claim("mariadb"), claim("kafka"), claim("api")]
+
+    (fault,) = checks.opens(objects, claims, [first, given], "board")
+
+    assert fault.missing == (
+        "the Secret mine has another kafka-cluster-id than board-secrets, "
+        "with which the volumes of kafka were made"
+    )
+    assert "name board-secrets in the values" in fault.mend
+    assert list(checks.opens(objects, claims[:1], [first, given], "board")) == []
+    assert list(checks.opens(objects, claims, [given], "board")) == []
+    assert list(checks.opens(STANDARD, claims, [first, given], "board")) == []
+
+
 @pytest.mark.parametrize("status", ["", "deployed", "failed", "superseded", "uninstalled"])
 def test_release_that_helm_can_upgrade_is_fine(status: str) -> None:
     assert list(checks.release(status, "madang", "boards")) == []
@@ -109,6 +134,16 @@ def test_release_that_was_cut_off_is_told_with_what_mends_it(status: str, comman
 
     assert status.removesuffix("ing") in fault.missing
     assert command in fault.mend
+
+
+def test_release_of_another_chart_is_left_alone() -> None:
+    where = ("observability", "observability")
+
+    (fault,) = checks.chart("opentelemetry-collector", "observability", *where)
+
+    assert "is of the chart opentelemetry-collector, not observability" in fault.missing
+    assert "helm uninstall observability --namespace observability" in fault.mend
+    assert list(checks.chart("observability", "observability", *where)) == []
 
 
 def test_namespace_on_its_way_out_is_waited_for() -> None:
