@@ -17,7 +17,7 @@ run: setup-run ## Run the board in one process; ARGS='--port 9000 --data DIR'
 	@exec backend/.venv/bin/madang serve $(ARGS)
 
 .PHONY: up
-up: setup ## Run the whole system on this machine: nginx, api, live, ship, record, MariaDB, Redis, Kafka
+up: setup-run setup-services ## Run the whole system on this machine: nginx, api, live, ship, record, MariaDB, Redis, Kafka
 	@PYTHONPATH=backend exec backend/.venv/bin/python deploy/dev/up.py $(ARGS)
 
 .PHONY: test
@@ -35,6 +35,7 @@ check: setup ## Run all linters and type checkers, and the web application's tes
 
 .PHONY: setup
 setup: setup-run setup-services ## Install everything once: for run, up, test and the measurements
+	@scripts/setup-kube.sh chart
 
 .PHONY: setup-run
 setup-run: ## Install only what `make run` needs
@@ -42,10 +43,9 @@ setup-run: ## Install only what `make run` needs
 	@scripts/setup-web.sh
 
 .PHONY: setup-services
-setup-services: ## Install the services and tools for the tests: by apt, Kafka by Maven, Helm from Go modules
+setup-services: ## Install the services that `make up` and the tests start: by apt, Kafka by Maven
 	@scripts/setup-packages.sh
 	@scripts/setup-kafka.sh
-	@scripts/setup-kube.sh chart
 
 .PHONY: lock
 lock: setup-run ## Write the Python locks anew; ARGS=--upgrade for the newest versions

@@ -84,6 +84,13 @@ def test_commands_are_there() -> None:
     assert [name for name in found if main.get_command(context, name) is None] == []
 
 
+def test_images_are_tagged_as_the_chart_asks() -> None:
+    text = "\n".join(path.read_text() for path in _documents())
+    tags = re.findall(r"(?<![/\w])madang(?:-web)?:(\d+\.\d+\.\d+)", text)
+    assert len(tags) > 5
+    assert set(tags) == {yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]}
+
+
 def test_settings_are_read_by_something() -> None:
     names = set(re.findall(r"MADANG_[A-Z_]*[A-Z]", _operating())) - {"MADANG_KAFKA_SASL"}
     fields = {f"MADANG_{name.upper()}" for name in Settings.model_fields}
