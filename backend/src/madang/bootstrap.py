@@ -204,7 +204,7 @@ def api(host: str, port: int, workers: int, threads: int) -> None:
     settings.require_secret_key()
     settings.require_redis_url()
     settings.require_spool_dir()
-    configure(API, instance_of(settings), log_level=settings.log_level)
+    configure(API, instance_of(settings), exports=False, log_level=settings.log_level)
     database = Database(settings.require_database_url(), pool_size=1)
     schema.check(database)
     database.close()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.services.kafka import Kafka
@@ -95,3 +96,5 @@ def test_each_worker_of_the_api_counts_under_a_name_of_its_own_and_from_zero(
 
     wait_until(lambda: len(counts()) == 2, 15, "what both workers count")
     assert set(counts().values()) == {0}
+    # Besides its own the supervisor has one that waits for each worker, and none that exports.
+    assert psutil.Process(traced.api.pid).num_threads() == 1 + len(counts())

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -158,6 +159,7 @@ def configure(
     instance: str,
     *,
     embedded: bool = False,
+    exports: bool = True,
     log_level: str = "info",
     console: bool | None = None,
     clock: Clock = utc_now,
@@ -172,6 +174,8 @@ def configure(
         service_name: such as `madang-api`.
         instance: the pod or host, with the worker where it has several.
         embedded: everything in one process: all traces are sampled by default.
+        exports: False for a supervisor that forks its workers. A thread that exports is not copied
+            with them, and a lock that it holds in that moment stays locked in the worker for ever.
         log_level: debug, info, warning or error.
         console: lines for a person instead of JSON, and none for each call; by default where
             `embedded` writes to a terminal.
@@ -182,6 +186,8 @@ def configure(
     """
     ratio = SAMPLED_EMBEDDED if embedded else SAMPLED
     settings = read_otel_settings(os.environ, default_ratio=ratio)
+    if not exports:
+        settings = replace(settings, traces=None, metrics=None, logs=None)
     fields = Fields(service_name, clock)
     if console is None:
         console = embedded and os.isatty(STANDARD_OUTPUT)

@@ -58,6 +58,19 @@ def test_configured_process_hears_the_servers() -> None:
     assert [line["event"] for line in lines_of(done)] == ["listening", "started"]
 
 
+@pytest.mark.parametrize(("exports", "alone"), [(True, False), (False, True)])
+def test_supervisor_has_no_thread_that_exports(*, exports: bool, alone: bool) -> None:
+    done = in_a_process(
+        f"configure('madang-api', 'pod-1', exports={exports})\n"
+        "import threading\n"
+        "print(threading.active_count() == 1, flush=True)\n"
+        "os._exit(0)\n",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_LOGS_EXPORTER="otlp",
+    )
+    assert done.stdout == f"{alone}\n"
+
+
 def test_console_shows_no_line_for_each_call() -> None:
     done = in_a_process(
         "configure('madang', 'host', embedded=True, console=True)\n"
