@@ -65,9 +65,9 @@ clean: ## Remove what setup and the tools made; data and the cache stay
 cluster-tools:
 	@scripts/setup-kube.sh chart observe control $(if $(KUBECONFIG),,node)
 
-# Beside the tools, for most of it is waiting for packages. Only a node of our own needs them.
+# Beside the tools, for much of it is waiting. Only a node of our own needs them.
 cluster-images:
-	-@scripts/setup-images.sh
+	-@scripts/build-cluster-images.sh >/dev/null
 
 .PHONY: check-backend check-frontend check-scripts test-frontend
 check-backend:

@@ -18,7 +18,6 @@ kept=4
 
 "$root/scripts/setup-images.sh" >&2
 "$root/scripts/setup-kafka.sh" >&2
-"$root/scripts/setup-kube.sh" observe >&2
 mkdir -p "$archives"
 exec 9>"$archives/lock"
 flock 9
@@ -107,14 +106,17 @@ program() {
     --build-context "programs=$kube/bin" "$root/$stand_ins/program"
 }
 
-# What changes most stands last, as the images' reader wants it.
+# What changes most stands last, as the images' reader wants it. The programs may be being built
+# meanwhile, so what needs none comes first.
+own >"$work/own"
 printf 'FROM localhost/madang-base/debian\nCMD ["sleep", "infinity"]\n' >"$work/Dockerfile"
 archive shell docker.io/library/debian:bookworm-slim "$(short <<<"$bases")" --file "$work/Dockerfile" "$work"
 stand_in mariadb ''
 stand_in redis ''
 stand_in kafka "$(<"$(cache_directory)/kafka/lib.stamp")" --build-context "jars=$(cache_directory)/kafka/lib"
+"$root/scripts/setup-kube.sh" observe >&2
 program otelcol "$(image_in_values observability collector)"
 program loki "$(image_in_values observability loki)"
 program prometheus "$(image_in_values observability prometheus)"
 program jaeger "$(sed -n 's/^ *image: //p' "$root/backend/tests/cluster/jaeger/deployment.yaml")"
-own
+cat "$work/own"
