@@ -146,6 +146,11 @@ class Ledger:
 
 
 def _p99(seconds: Iterator[float]) -> float:
+    """Without the slowest of each client: one moment in which the disk stands still holds up these.
+
+    Of 500 and more that is the slowest in a hundred anyway; who waits for a part that is down is
+    held up each time.
+    """
     ordered = sorted(seconds)
-    assert ordered, "nothing was asked"
-    return ordered[int(len(ordered) * 0.99)]
+    assert len(ordered) > 10 * CLIENTS, "too little was asked"
+    return ordered[min(int(len(ordered) * 0.99), len(ordered) - 1 - CLIENTS)]

@@ -73,7 +73,6 @@ def test_database_that_restarts_is_waited_for_and_its_503s_are_recorded(
             world.ledger.wait_for_answers(BURST)
             with world.ledger.fault():
                 database.stop()
-                # Enough that those which had begun, one of each client, are fewer than a hundredth.
                 world.ledger.wait_for_answers(3 * BURST)
             database.start()
             world.ledger.wait_for_answers(BURST)
