@@ -17,8 +17,13 @@ BUCKET = 'http_server_request_duration_seconds_bucket{job="madang-api",instance=
 OLDEST = 'madang_ship_oldest_age_seconds{job="madang-ship",instance="api-0"}'
 SENT = 'madang_ship_sent_total{job="madang-ship",instance="api-0"}'
 RECORDED = 'madang_record_recorded_total{job="madang-record",instance="record-1"}'
-AGE = 'madang_record_lag_seconds{instance="record-1"}'
-LAG = 'madang_record_lag_messages{instance="record-1"}'
+LAG = 'madang_record_lag_messages{job="madang-record",instance="record-1"}'
+
+
+def of(board: str, series: str) -> str:
+    """The series of a board that shares Prometheus with others, by its namespace."""
+    return series.replace("{", f'{{k8s_namespace_name="{board}",', 1)
+
 
 # An alert, the series of minutes that make it fire, those that do not, and when it is asked for.
 # `a+bxn` is Prometheus' way to write a series: a, then n times b more; `stale` ends one.
@@ -55,9 +60,15 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("MadangCallsUnsent", {OLDEST: "60+60x40"}, {OLDEST: "0x20 90x3 0x20"}, "25m"),
     (
         "MadangHistoryBehind",
-        {AGE: "90x40", LAG: "700x40"},
-        {AGE: "90x40", LAG: "700x2 0x40"},  # caught up, and nothing came after that
-        "10m",
+        {LAG: "700x40", RECORDED: "0+60x40"},
+        {LAG: "700x40", RECORDED: "0+6000x40"},  # that is what comes in seven seconds
+        "20m",
+    ),
+    (
+        "MadangHistoryBehind",
+        {LAG: "700x40", RECORDED: "0+60x10 600x30"},  # one partition stands still
+        {LAG: "700x2 0x40", RECORDED: "0+60x10 600x30"},  # caught up, and nothing came after that
+        "20m",
     ),
     (
         "MadangHistoryStopped",
@@ -69,6 +80,12 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
         "MadangHistoryStopped",
         {SENT: "0+10x40", RECORDED: "0+10x10 stale"},  # it is gone
         {SENT: "0+10x40", RECORDED: "0+1x40"},
+        "30m",
+    ),
+    (
+        "MadangHistoryStopped",
+        {of("one", SENT): "0+10x40", of("other", SENT): "0+9x40", of("other", RECORDED): "0+9x40"},
+        {of("one", SENT): "0+10x40", of("one", RECORDED): "0+10x40", of("other", SENT): "7x40"},
         "30m",
     ),
     (

@@ -107,6 +107,7 @@ class Recorder:
         self._known_kinds: dict[Kind, int] = {}
         # An alarm on growth sees none in a count that begins with its first event.
         telemetry.record_rejected.add(0)
+        telemetry.record_recorded.add(0)
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Faults of the source or the database are waited out."""

@@ -77,6 +77,7 @@ class KafkaShipper:
         self._topic = settings.kafka_topic
         self._reader = reader
         self._telemetry = telemetry
+        telemetry.ship_sent.add(0)  # an alarm on growth sees none in a count that begins at one
         self._key = key.encode()
         self._live_is_behind = live_is_behind
         self._sent = 0
