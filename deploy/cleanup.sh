@@ -109,6 +109,15 @@ until_gone() {
   done
 }
 
+# Each of the two releases is called as its chart.
+check_chart() {
+  local chart
+  chart=$(helm get metadata "$release" --namespace "$namespace" --output json)
+  chart=$(sed -n 's/.*"chart": *"\([^"]*\)".*/\1/p' <<<"$chart")
+  [[ -z $chart || $chart == "$release" ]] ||
+    fail "the release $release in the namespace $namespace is of the chart $chart, which is not Madang's"
+}
+
 remove_parts() {
   if [[ -n $(find_release) ]]; then
     say "Uninstalling the release $release"
@@ -207,6 +216,7 @@ clean() {
     parts=$(find_release && find_parts)
     kept=$(find_data)
   fi
+  [[ -z $(find_release) ]] || check_chart
   if [[ $dry_run == yes ]]; then
     show_plan
     return

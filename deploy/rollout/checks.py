@@ -113,27 +113,24 @@ def kept(
 
 
 def opens(
-    objects: Iterable[Object], claims: Iterable[Object], secrets: Iterable[Object], release: str
+    objects: Iterable[Object], before: Iterable[Object], secrets: Iterable[Object]
 ) -> Iterator[Fault]:
-    """Whether a Secret that values name holds what the volumes were made with."""
-    of = {one["metadata"].get("labels", {}).get(COMPONENT) for one in claims}
-    known = {one["metadata"]["name"]: one for one in secrets}
-    wanted = {"app.kubernetes.io/instance": release, COMPONENT: "secrets"}.items()
-    for first in known.values():
-        if not wanted <= first["metadata"].get("labels", {}).items():
+    """Whether another Secret than `before` holds the same for stores that have their volumes."""
+    known = {one["metadata"]["name"]: one.get("data", {}) for one in secrets}
+    there = {(component, key): name for component, name, key in _keys(before)}
+    for component, name, key in _keys(objects):
+        old = there.get((component, key), name)
+        if component not in {"mariadb", "kafka"} or not {old, name} <= known.keys():
             continue
-        for component, name, key in _keys(objects):
-            then, now = first["data"].get(key), known.get(name, first)["data"].get(key)
-            if component in {"mariadb", "kafka"} & of and now != then:
-                yield Fault(
-                    f"the Secret {name} has another {key} than {first['metadata']['name']}, "
-                    f"with which the volumes of {component} were made",
-                    f"name {first['metadata']['name']} in the values, or give {name} its {key}",
-                )
+        if known[name].get(key) != known[old].get(key):
+            yield Fault(
+                f"the Secret {name} has another {key} than {old}, which {component} began with",
+                f"give {name} the {key} of {old}, or go on naming {old}",
+            )
 
 
 def _keys(objects: Iterable[Object]) -> Iterator[tuple[str, str, str]]:
-    """The Secrets and keys, after its name, that a store's own containers are given."""
+    """Component, Secret and key of each variable that the containers of StatefulSets are given."""
     for one in objects:
         if one["kind"] == "StatefulSet":
             for container in one["spec"]["template"]["spec"]["containers"]:

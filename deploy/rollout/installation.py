@@ -110,7 +110,9 @@ class Installation:
         claims, secrets = self._claims(), self.cluster.all("secrets")
         names = [one["metadata"]["name"] for one in secrets]
         yield from checks.kept(self.objects, claims, names, self.cluster.namespace)
-        yield from checks.opens(self.objects, claims, secrets, self.release)
+        if self.installed:
+            before = self.cluster.of_release("statefulsets", self.release)
+            yield from checks.opens(self.objects, before, secrets)
 
     def surges(self) -> dict[str, int]:
         """How many new pods come up beside the old ones, by Deployment.

@@ -21,8 +21,15 @@ echo "$call" >>"$CALLS"
 case $call in
   "kubectl config current-context") echo "$CONTEXT" ;;
   "helm version"*) echo v4.3 ;;
-  "helm get values"*) echo "$COLLECTED"; [ -z "$FAILURE" ] || { echo "$FAILURE" >&2; exit 1; } ;;
-  "helm upgrade"*collection.yaml*) cat "${call##* }" >>"$CALLS" ;;
+  "helm get metadata"*) echo "{\\"name\\":\\"any\\",\\"chart\\":\\"${CHART:-$3}\\"}" ;;
+  "helm get values"*)
+    echo "WARNING: a file is readable by others" >&2
+    echo "$COLLECTED"
+    [ -z "$FAILURE" ] || { echo "$FAILURE" >&2; exit 1; } ;;
+  "helm upgrade"*collection.yaml*)
+    for word; do
+      case $word in */installed.json | */collection.yaml) cat "$word" >>"$CALLS" ;; esac
+    done ;;
   "kubectl get namespace"*made-by*) echo deploy.sh ;;
   "kubectl get namespace"*) echo namespace/boards ;;
   "kubectl api-resources"*) printf 'pods\\nsecrets\\n' ;;
@@ -162,8 +169,17 @@ def test_board_that_joins_leaves_the_values_of_what_collects(recorded: Recorded)
     recorded.run("deploy.sh", "--observability", "--observability-values", str(own))
 
     joined, given = [line for line in recorded.changes() if "upgrade --install observ" in line]
+    assert collected in (recorded.path / "calls").read_text().splitlines()
     assert re.search(r"--values \S+/installed.json --values \S+/collection.yaml$", joined)
     assert re.search(rf"--values \S+/collection.yaml --values {own}$", given)
+
+
+def test_release_of_another_chart_is_not_uninstalled(recorded: Recorded) -> None:
+    told = recorded.run("cleanup.sh", failure=FORBIDDEN, environment={"CHART": "jenkins"})
+
+    assert told.returncode == 1
+    assert "madang in the namespace boards is of the chart jenkins, which is not" in told.stderr
+    assert recorded.changes() == []
 
 
 def test_others_in_the_namespace_are_looked_for_before_it_is_removed(recorded: Recorded) -> None:
