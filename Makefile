@@ -67,7 +67,7 @@ cluster-tools:
 
 # Beside the tools, for much of it is waiting. Only a node of our own needs them.
 cluster-images:
-	-@scripts/build-cluster-images.sh >/dev/null
+	-@{ command -v kind && docker info; } >/dev/null 2>&1 || scripts/build-cluster-images.sh >/dev/null
 
 .PHONY: check-backend check-frontend check-scripts test-frontend
 check-backend:

@@ -90,6 +90,22 @@ def test_every_service_leads_to_a_port_of_one_component(case: str) -> None:
         assert {port["targetPort"] for port in spec["ports"]} <= names
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [("LoadBalancer", ["192.0.2.7/32"]), ("NodePort", None), ("ClusterIP", None)],
+)
+def test_ranges_are_a_load_balancers_alone(kind: str, wanted: list[str] | None) -> None:
+    service = {"type": kind, "sourceRanges": ["192.0.2.7/32"]}
+
+    (web,) = (
+        one
+        for one in render({"web": {"service": service}}).of("Service")
+        if one["metadata"]["name"] == "board-web"
+    )
+
+    assert web["spec"].get("loadBalancerSourceRanges") == wanted
+
+
 @pytest.mark.parametrize("case", ALL)
 def test_scaling_and_budgets_are_of_workloads_that_exist(case: str) -> None:
     manifests = rendered(case)

@@ -26,7 +26,9 @@ def test_name_like_a_number_or_a_switch_stays_a_name(name: str, where: str, tmp_
 
 @pytest.mark.parametrize("name", ["2024", "on"])
 @pytest.mark.parametrize("where", ["inside", "outside"])
-def test_so_it_does_where_logs_are_collected(name: str, where: str, tmp_path: Path) -> None:
+def test_name_like_a_number_stays_one_where_logs_are_collected(
+    name: str, where: str, tmp_path: Path
+) -> None:
     values = nested({**_collected_like(name), **(_sent_like(name) if where == "outside" else {})})
 
     manifests = render(values, release=name, namespace=name, chart=tools.OBSERVABILITY)
