@@ -116,17 +116,35 @@ def opens(
     objects: Iterable[Object], before: Iterable[Object], secrets: Iterable[Object]
 ) -> Iterator[Fault]:
     """Whether another Secret than `before` holds the same for stores that have their volumes."""
-    known = {one["metadata"]["name"]: one.get("data", {}) for one in secrets}
     there = {(component, key): name for component, name, key in _keys(before)}
     for component, name, key in _keys(objects):
-        old = there.get((component, key), name)
-        if component not in {"mariadb", "kafka"} or not {old, name} <= known.keys():
-            continue
-        if known[name].get(key) != known[old].get(key):
-            yield Fault(
-                f"the Secret {name} has another {key} than {old}, which {component} began with",
-                f"give {name} the {key} of {old}, or go on naming {old}",
-            )
+        if component in {"mariadb", "kafka"}:
+            yield from _same(key, there.get((component, key), name), name, secrets)
+
+
+def opens_kept(
+    objects: Iterable[Object],
+    claims: Iterable[Object],
+    kept: Iterable[Object],
+    secrets: Iterable[Object],
+) -> Iterator[Fault]:
+    """The same for what cleanup left: Kafka's id, the one value that is never rotated."""
+    first = [
+        one["metadata"]["name"] for one in kept if one["metadata"]["labels"][COMPONENT] == "secrets"
+    ]
+    for _, name, key in _keys(objects):
+        if first and key == "kafka-cluster-id" and _numbers(claims, "kafka"):
+            yield from _same(key, first[0], name, secrets)
+
+
+def _same(key: str, old: str, name: str, secrets: Iterable[Object]) -> Iterator[Fault]:
+    """Whether two Secrets that are there hold the same under a key."""
+    known = {one["metadata"]["name"]: one.get("data", {}) for one in secrets}
+    if {old, name} <= known.keys() and known[name].get(key) != known[old].get(key):
+        yield Fault(
+            f"the Secret {name} has another {key} than {old}, with which the volumes began",
+            f"give {name} the {key} of {old}, or go on naming {old}",
+        )
 
 
 def _keys(objects: Iterable[Object]) -> Iterator[tuple[str, str, str]]:

@@ -110,9 +110,11 @@ class Installation:
         claims, secrets = self._claims(), self.cluster.all("secrets")
         names = [one["metadata"]["name"] for one in secrets]
         yield from checks.kept(self.objects, claims, names, self.cluster.namespace)
-        if self.installed:
-            before = self.cluster.of_release("statefulsets", self.release)
-            yield from checks.opens(self.objects, before, secrets)
+        before = self.cluster.of_release("statefulsets", self.release)
+        yield from checks.opens(self.objects, before, secrets)
+        if not before:
+            kept = self.cluster.of_release("secrets", self.release)
+            yield from checks.opens_kept(self.objects, claims, kept, secrets)
 
     def surges(self) -> dict[str, int]:
         """How many new pods come up beside the old ones, by Deployment.

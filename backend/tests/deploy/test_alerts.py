@@ -17,6 +17,7 @@ BUCKET = 'http_server_request_duration_seconds_bucket{job="madang-api",instance=
 OLDEST = 'madang_ship_oldest_age_seconds{job="madang-ship",instance="api-0"}'
 SENT = 'madang_ship_sent_total{job="madang-ship",instance="api-0"}'
 RECORDED = 'madang_record_recorded_total{job="madang-record",instance="record-1"}'
+LOST = 'madang_record_lost{instance="record-1"}'
 LAG = 'madang_record_lag_messages{job="madang-record",instance="record-1"}'
 
 
@@ -66,7 +67,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ),
     (
         "MadangHistoryBehind",
-        {LAG: "700x40", RECORDED: "0+60x10 600x30"},  # one partition stands still
+        {LAG: "700x40", RECORDED: "0+60x10 600x30"},  # nothing is written
         {LAG: "700x2 0x40", RECORDED: "0+60x10 600x30"},  # caught up, and nothing came after that
         "20m",
     ),
@@ -84,6 +85,12 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ),
     (
         "MadangHistoryStopped",
+        {SENT: "0x10 10 20x30", RECORDED: "0x40"},  # somebody came for a minute
+        {SENT: "0x10 10 20x30", RECORDED: "0x11 20x30"},
+        "19m",
+    ),
+    (
+        "MadangHistoryStopped",
         {of("one", SENT): "0+10x40", of("other", SENT): "0+9x40", of("other", RECORDED): "0+9x40"},
         {of("one", SENT): "0+10x40", of("one", RECORDED): "0+10x40", of("other", SENT): "7x40"},
         "30m",
@@ -96,9 +103,15 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ),
     (
         "MadangCallsLost",
-        {'madang_record_lost{instance="record-1"}': "0x20 5x20"},
-        {'madang_record_lost{instance="record-1"}': "5x40"},
+        {LOST: "0x20 5x20"},
+        {LOST: "5x40"},
         "25m",
+    ),
+    (
+        "MadangCallsLost",
+        {of("one", LOST): "1x20 stale _x40 9x10", of("other", LOST): "50x80"},
+        {of("one", LOST): "1x20 stale _x40 1x10", of("other", LOST): "50x80"},
+        "1h5m",
     ),
     (
         "MadangCallsRefused",

@@ -93,24 +93,38 @@ def test_volumes_without_their_secret_are_told() -> None:
 
 def secret(name: str, **data: str) -> dict[str, Any]:
     keys = {key.replace("_", "-"): value for key, value in data.items()}
-    return {"metadata": {"name": name}, "data": keys}
+    return {"metadata": {"name": name, "labels": {checks.COMPONENT: "secrets"}}, "data": keys}
+
+
+FIRST = secret("board-secrets", mariadb_password="a", kafka_cluster_id="b", redis_password="c")
+GIVEN = secret("mine", mariadb_password="a", kafka_cluster_id="other", redis_password="other")
+ROTATED = secret("mine", mariadb_password="new", kafka_cluster_id="b")
 
 
 def test_another_secret_must_open_the_volumes_that_are_there() -> None:
     own = rendered("existing secrets").objects
-    first = secret("board-secrets", mariadb_password="a", kafka_cluster_id="b", redis_password="c")
-    given = secret("mine", mariadb_password="a", kafka_cluster_id="other", redis_password="other")
-    rotated = secret("mine", mariadb_password="new", kafka_cluster_id="b")
 
-    (fault,) = checks.opens(own, STANDARD, [first, given])
+    (fault,) = checks.opens(own, STANDARD, [FIRST, GIVEN])
 
     assert fault.missing == (
-        "the Secret mine has another kafka-cluster-id than board-secrets, which kafka began with"
+        "the Secret mine has another kafka-cluster-id than board-secrets, "
+        "with which the volumes began"
     )
     assert fault.mend.startswith("give mine the kafka-cluster-id of board-secrets")
-    assert list(checks.opens(own, own, [first, rotated])) == []
-    assert list(checks.opens(STANDARD, STANDARD, [first, given])) == []
-    assert list(checks.opens(own, STANDARD, [given])) == []
+    assert list(checks.opens(own, own, [FIRST, ROTATED])) == []
+    assert list(checks.opens(STANDARD, STANDARD, [FIRST, GIVEN])) == []
+    assert list(checks.opens(own, STANDARD, [GIVEN])) == []
+
+
+def test_another_secret_must_open_the_volumes_that_cleanup_left() -> None:
+    own, claims = rendered("existing secrets").objects, [claim("mariadb"), claim("kafka")]
+
+    (fault,) = checks.opens_kept(own, claims, [FIRST], [FIRST, GIVEN])
+
+    assert "another kafka-cluster-id than board-secrets" in fault.missing
+    assert list(checks.opens_kept(own, claims, [FIRST], [FIRST, ROTATED])) == []
+    assert list(checks.opens_kept(own, claims[:1], [FIRST], [FIRST, GIVEN])) == []
+    assert list(checks.opens_kept(own, claims, [], [GIVEN])) == []
 
 
 @pytest.mark.parametrize("status", ["", "deployed", "failed", "superseded", "uninstalled"])
