@@ -212,11 +212,11 @@ stopped() {
 clean() {
   local kinds='' parts='' kept=''
   if has_namespace; then
+    [[ -z $(find_release) ]] || check_chart
     find_kinds
     parts=$(find_release && find_parts)
     kept=$(find_data)
   fi
-  [[ -z $(find_release) ]] || check_chart
   if [[ $dry_run == yes ]]; then
     show_plan
     return

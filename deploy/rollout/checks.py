@@ -130,7 +130,9 @@ def opens_kept(
 ) -> Iterator[Fault]:
     """The same for what cleanup left: Kafka's id, the one value that is never rotated."""
     first = [
-        one["metadata"]["name"] for one in kept if one["metadata"]["labels"][COMPONENT] == "secrets"
+        one["metadata"]["name"]
+        for one in kept
+        if one["metadata"]["labels"].get(COMPONENT) == "secrets"
     ]
     for _, name, key in _keys(objects):
         if first and key == "kafka-cluster-id" and _numbers(claims, "kafka"):

@@ -96,10 +96,10 @@ class Installation:
             raise KubectlError(done.stderr.strip())
         return None if done.returncode else json.loads(done.stdout)
 
-    def owns(self, pod: Object) -> bool:
-        """Whether it is one of this release."""
-        labels = pod["metadata"].get("labels", {})
-        owner = (pod["metadata"]["namespace"], labels.get("app.kubernetes.io/instance"))
+    def owns(self, one: Object) -> bool:
+        """Whether it is of this release."""
+        labels = one["metadata"].get("labels", {})
+        owner = (one["metadata"]["namespace"], labels.get("app.kubernetes.io/instance"))
         return owner == (self.cluster.namespace, self.release)
 
     def _earlier(self) -> Iterator[Fault]:
@@ -113,7 +113,7 @@ class Installation:
         before = self.cluster.of_release("statefulsets", self.release)
         yield from checks.opens(self.objects, before, secrets)
         if not before:
-            kept = self.cluster.of_release("secrets", self.release)
+            kept = filter(self.owns, secrets)
             yield from checks.opens_kept(self.objects, claims, kept, secrets)
 
     def surges(self) -> dict[str, int]:

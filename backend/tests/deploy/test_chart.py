@@ -97,11 +97,7 @@ def test_every_service_leads_to_a_port_of_one_component(case: str) -> None:
 def test_ranges_are_a_load_balancers_alone(kind: str, wanted: list[str] | None) -> None:
     service = {"type": kind, "sourceRanges": ["192.0.2.7/32"]}
 
-    (web,) = (
-        one
-        for one in render({"web": {"service": service}}).of("Service")
-        if one["metadata"]["name"] == "board-web"
-    )
+    web = render({"web": {"service": service}}).one("Service", "web")
 
     assert web["spec"].get("loadBalancerSourceRanges") == wanted
 

@@ -125,6 +125,8 @@ def test_another_secret_must_open_the_volumes_that_cleanup_left() -> None:
     assert list(checks.opens_kept(own, claims, [FIRST], [FIRST, ROTATED])) == []
     assert list(checks.opens_kept(own, claims[:1], [FIRST], [FIRST, GIVEN])) == []
     assert list(checks.opens_kept(own, claims, [], [GIVEN])) == []
+    strange = {"metadata": {"name": "board-strange", "labels": {}}}
+    assert list(checks.opens_kept(own, claims, [strange], [strange, GIVEN])) == []
 
 
 @pytest.mark.parametrize("status", ["", "deployed", "failed", "superseded", "uninstalled"])
